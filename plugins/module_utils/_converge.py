@@ -1,0 +1,302 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: the one road: read, plan, write, read again, report. Nobody else looks at check mode.
+
+One remote process when nothing changes, two when something does, for up to CHUNK VMs; more go in chunks, all of which are
+read and planned before the first is written.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ._errors import HypervError, NotApplied, Refused, SeveralErrors, from_fault
+from ._plan import STOPPED, Change, Plan, with_power_cycle
+from ._render import command
+from ._steps import Answer, Answers, Run, Step
+from ._vms import CHUNK
+
+if t.TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping, Sequence
+
+    from ._options import Options, Spec
+
+
+class State(t.Protocol):
+    """What was read of the host, typed."""
+
+    @classmethod
+    def from_answers(cls, options: Options, answers: Answers) -> State:
+        """The state in the answers to the resource's queries; raises HypervError."""
+
+    def result(self) -> dict[str, t.Any]:
+        """The state as the task's result shows it."""
+
+
+class Resource(t.Protocol):
+    """A module of _resources: these four names, and nothing else to learn."""
+
+    SPEC: Spec
+    State: type[State]
+
+    @property
+    def queries(self) -> t.Callable[[Options], tuple[Step, ...]]:
+        """The steps that read what the options are about."""
+
+    @property
+    def plan(self) -> t.Callable[[Options, t.Any], Plan]:
+        """The ordered difference between options and state; raises HypervError."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One chunk of the task, planned."""
+
+    options: Options
+    state: State
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of a plan's steps."""
+
+    done: tuple[Change, ...]
+    failures: tuple[dict[str, t.Any], ...]
+    commands: tuple[str, ...]
+    power_cycled: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def converge(resource: Resource, options: Options, run: Run, *, check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+    """Bring the host to what the options want and return the task's result; raises HypervError when nothing was changed."""
+    parts = _planned(resource, options, run)
+    results = [_predicted(part) if check_mode or not part.plan.changes else _written(resource, part, run) for part in parts]
+    return _result(results, diff)
+
+
+def _planned(resource: Resource, options: Options, run: Run) -> list[Part]:
+    parts: list[Part] = []
+    errors: list[HypervError] = []
+    for chunk in _chunks(options):
+        try:
+            state = read(resource, chunk, run)
+            parts.append(Part(options=chunk, state=state, plan=with_power_cycle(resource.plan(chunk, state), chunk)))
+        except SeveralErrors as several:
+            errors += several.errors
+        except Refused as refused:
+            errors.append(refused)
+    if len(errors) > 1:
+        raise SeveralErrors(errors)
+    if errors:
+        raise errors[0]
+    return parts
+
+
+def _chunks(options: Options) -> Iterator[Options]:
+    names = options.get("vms") or ()
+    if len(names) <= CHUNK:
+        yield options
+        return
+    for start in range(0, len(names), CHUNK):
+        yield options.but(vms=names[start : start + CHUNK])
+
+
+def read(resource: Resource, options: Options, run: Run) -> State:
+    """The state of the host, from one remote process."""
+    steps = resource.queries(options)
+    return resource.State.from_answers(options, _checked(steps, run(steps)))
+
+
+def _checked(steps: Sequence[Step], answers: Sequence[Answer]) -> Answers:
+    """The answers of queries, of which none may have failed in a way that does not just mean "not there"."""
+    for step, answer in zip(steps, answers, strict=True):
+        for fault in answer.faults:
+            if fault.kind not in step.absent:
+                raise from_fault(fault, step.verb_noun, reading=True)
+    return Answers(steps, answers)
+
+
+def _predicted(part: Part) -> dict[str, t.Any]:
+    plan = part.plan
+    return {
+        "changes": plan.changes,
+        "commands": [command(step) for step in plan.steps if not step.poll],
+        "power_cycled": list(plan.power_cycled),
+        "warnings": list(plan.warnings),
+        "failures": [],
+        "state": part.state.result(),
+    }
+
+
+def _written(resource: Resource, part: Part, run: Run) -> dict[str, t.Any]:
+    queries = resource.queries(part.options)
+    answers = run((*queries, *part.plan.steps, *queries))
+    count = len(queries)
+    outcome = _outcome(part.plan, answers[count:-count])
+    failures = list(outcome.failures)
+    found: dict[str, t.Any] = {}
+    try:
+        after = resource.State.from_answers(part.options, _checked(queries, answers[-count:]))
+        found = after.result()
+        failures += _not_applied(resource.plan(part.options, after), {failure["subject"] for failure in failures})
+    except HypervError as error:
+        if not failures:
+            failures.append({"subject": error.subject, **error.as_dict(), "done": [], "undone": [], "left": []})
+    return {
+        "changes": outcome.done,
+        "commands": list(outcome.commands),
+        "power_cycled": list(outcome.power_cycled),
+        "warnings": [*part.plan.warnings, *outcome.warnings],
+        "failures": failures,
+        "state": found,
+    }
+
+
+def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
+    script = list(zip(plan.steps, answers, strict=True))
+    broken = {step.group: (step, answer) for step, answer in reversed(script) if answer.faults and step.group}
+    stuck = {
+        str(row["Id"]): row["State"] for step, answer in script if step.save == STOPPED for row in answer.rows if row["State"] != "Off"
+    }
+    by_step = {id(step): answer for step, answer in script}
+    fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
+    stopped = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped}
+    return Outcome(
+        done=tuple(change for change, fate in fates if fate == "done"),
+        failures=tuple(_failure(group, *broken[group], plan, fates, script, stuck) for group in broken if group),
+        commands=tuple(_commands(script)),
+        power_cycled=tuple(_cycled(plan, stopped)),
+        warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
+    )
+
+
+def _cycled(plan: Plan, stopped: set[str | None]) -> list[str]:
+    labels = {change.subject.id: change.subject.label for change in plan.changes}
+    return [label for subject_id, label in labels.items() if label in plan.power_cycled and subject_id in stopped]
+
+
+def _fate(change: Change, by_step: Mapping[int, Answer], broken: Container[str | None]) -> str:
+    """done, undone or left."""
+    group = change.subject.id
+    answers = [by_step[id(step)] for step in change.steps]
+    if group not in broken:
+        return "done"
+    if any(answer.undo and not answer.undo.faults for answer in answers):
+        return "undone"
+    return "done" if answers and not any(answer.skipped or answer.faults for answer in answers) else "left"
+
+
+def _failure(
+    group: str,
+    step: Step,
+    answer: Answer,
+    plan: Plan,
+    fates: Sequence[tuple[Change, str]],
+    script: Sequence[tuple[Step, Answer]],
+    stuck: Mapping[str, str],
+) -> dict[str, t.Any]:
+    subject = next(change.subject for change in plan.changes if change.subject.id == group)
+    error = _explained(step, answer, subject.label, stuck.get(group))
+    stays = [command(s) for s, a in script if s.group == group and a.undo and a.undo.faults]
+    if stays:
+        error.msg += f"; what could not be taken back: {', '.join(stays)}"
+    attributes = {
+        fate: [name for change, its in fates if change.subject.id == group and its == fate for name in change.attributes] for fate in FATES
+    }
+    return {"subject": subject.label, **error.as_dict(), **attributes}
+
+
+FATES = ("done", "undone", "left")
+
+
+def _explained(step: Step, answer: Answer, label: str, stuck: str | None) -> HypervError:
+    fault = answer.faults[0]
+    if stuck and fault.kind == "Hyperlab.NoObject":
+        return HypervError(
+            f"VM '{label}' did not shut down in time: it is {stuck}, and the change needs it Off",
+            code="shutdown_timed_out",
+            fix="the guest may still be shutting down: look at it, then raise shutdown_timeout or set when_running=turn_off",
+        )
+    doing = "Stop-VM" if step.verb_noun == "Receive-Job" else command(step)
+    return from_fault(fault, doing, subject=label)
+
+
+def _commands(script: Sequence[tuple[Step, Answer]]) -> Iterator[str]:
+    """What ran, and behind it what was taken back, newest first."""
+    for step, answer in script:
+        if not step.poll and not answer.skipped and not answer.faults:
+            yield command(step)
+    for step, answer in reversed(script):
+        if step.undo and answer.undo and not answer.undo.faults:
+            yield command(step.undo)
+
+
+def _not_applied(again: Plan, failed: set[str]) -> Iterator[dict[str, t.Any]]:
+    for change in again.changes:
+        if change.subject.label in failed:
+            continue
+        for name, (found, wanted) in change.attributes.items():
+            error = NotApplied(f"'{change.subject.label}': the host accepted {name}={wanted!r}, and now it reads {found!r}")
+            yield {"subject": change.subject.label, **error.as_dict(), "done": [], "undone": [], "left": [name]}
+
+
+def _result(results: Sequence[dict[str, t.Any]], diff: bool) -> dict[str, t.Any]:
+    changes = [change for each in results for change in each["changes"]]
+    failures = [failure for each in results for failure in each["failures"]]
+    result: dict[str, t.Any] = {
+        **_merged([each["state"] for each in results]),
+        "changed": bool(changes),
+        "changes": [
+            {"subject": change.subject.label, "attribute": name, "before": before, "after": after}
+            for change in changes
+            for name, (before, after) in change.attributes.items()
+        ],
+        "commands": [line for each in results for line in each["commands"]],
+        "power_cycled": [label for each in results for label in each["power_cycled"]],
+    }
+    warnings = [text for each in results for text in each["warnings"]]
+    if warnings:
+        result["warnings"] = warnings
+    if diff:
+        result["diff"] = _diff(result["changes"])
+    if failures:
+        result |= _failed(failures)
+    return result
+
+
+def _merged(states: Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    merged: dict[str, t.Any] = {}
+    for state in states:
+        for name, value in state.items():
+            merged[name] = merged[name] + value if isinstance(value, list) and name in merged else value
+    return merged
+
+
+def _diff(changes: Sequence[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    subjects = dict.fromkeys(change["subject"] for change in changes)
+    return [
+        {
+            "before_header": subject,
+            "after_header": subject,
+            "before": {change["attribute"]: change["before"] for change in changes if change["subject"] == subject},
+            "after": {change["attribute"]: change["after"] for change in changes if change["subject"] == subject},
+        }
+        for subject in subjects
+    ]
+
+
+def _failed(failures: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    first = failures[0]
+    msg = first["msg"] if len(failures) == 1 else f"{len(failures)} failures: " + "; ".join(failure["msg"] for failure in failures)
+    return {"failed": True, "failures": list(failures), "error_code": first["error_code"], "msg": msg, "fix": first["fix"]}
+
+
+def failed(error: HypervError) -> dict[str, t.Any]:
+    """The result of a task that an error ended before anything was changed."""
+    errors = error.errors if isinstance(error, SeveralErrors) else (error,)
+    failures = [{"subject": each.subject, **each.as_dict(), "done": [], "undone": [], "left": []} for each in errors if each.subject]
+    return {"failed": True, "changed": False, **error.as_dict(), **({"failures": failures} if failures else {})}

@@ -1,0 +1,185 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: every error that this collection reports, one class and one error_code each.
+
+HypervError
+├── InvalidOptions         invalid_options          the task's options cannot be meant so
+├── Unsupported            unsupported_task         become, async, a connection that is not to Windows
+├── Refused                one code each            planning found a reason not to begin
+├── HostFault              host_refused             the host refused a call
+│   ├── AccessDenied       access_denied
+│   ├── HypervMissing      hyperv_missing
+│   ├── VmmsUnreachable    vmms_unreachable
+│   ├── ChangedMeanwhile   changed_meanwhile
+│   ├── WrongState         wrong_state
+│   ├── OutOfMemory        out_of_memory
+│   └── TimedOut           timed_out
+├── NotApplied             not_applied              the host said yes, and the state says no
+└── BadReply               one code each            the runner's answer is missing, cut or not ours
+
+Faults of the host are recognised by id and category alone.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._steps import Fault
+
+
+class HypervError(Exception):
+    """An error with a stable code, a message (object, present state, needed state) and the way out."""
+
+    code = "error"
+    fix = ""
+
+    def __init__(self, msg: str, *, fix: str | None = None, code: str | None = None, subject: str = "") -> None:
+        super().__init__(msg)
+        self.msg = msg
+        self.fix = self.fix if fix is None else fix
+        self.code = code or self.code
+        self.subject = subject
+        """The label of what it is about; empty: the whole task."""
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The error as a result shows it."""
+        return {"error_code": self.code, "msg": self.msg, "fix": self.fix}
+
+
+class InvalidOptions(HypervError):
+    """The task's options cannot be meant so; found before anything was read."""
+
+    code = "invalid_options"
+
+
+class Unsupported(HypervError):
+    """Something that Ansible offers and this collection cannot honour."""
+
+    code = "unsupported_task"
+
+
+class Refused(HypervError):
+    """Planning found a reason not to begin; nothing was changed. The code says which."""
+
+
+class SeveralErrors(HypervError):
+    """More than one reason not to begin: all are reported at once."""
+
+    def __init__(self, errors: Sequence[HypervError]) -> None:
+        first = errors[0]
+        super().__init__("; ".join(error.msg for error in errors), fix=first.fix, code=first.code)
+        self.errors = tuple(errors)
+
+
+class HostFault(HypervError):
+    """The host refused a call, and nothing more precise is known than its own words."""
+
+    code = "host_refused"
+
+
+class AccessDenied(HostFault):
+    """The user may not do this on the host."""
+
+    code = "access_denied"
+    fix = "connect as a member of the host's Hyper-V Administrators (S-1-5-32-578) or Administrators group, with an elevated session"
+
+
+class HypervMissing(HostFault):
+    """The Hyper-V PowerShell module or a cmdlet is not there."""
+
+    code = "hyperv_missing"
+    fix = (
+        "install the role with its tools: Install-WindowsFeature Hyper-V -IncludeManagementTools -Restart on Windows Server,"
+        " Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All on a client"
+    )
+
+
+class VmmsUnreachable(HostFault):
+    """The Hyper-V module is there, and the Virtual Machine Management service does not answer."""
+
+    code = "vmms_unreachable"
+    fix = "see that the service vmms runs (Start-Service vmms) and that the user is a Hyper-V administrator"
+
+
+class ChangedMeanwhile(HostFault):
+    """Between reading and writing somebody else changed the object; it was left as it is."""
+
+    code = "changed_meanwhile"
+    fix = "run the task again: it plans on what is there now"
+
+
+class WrongState(HostFault):
+    """The object is in a state in which the host refuses this."""
+
+    code = "wrong_state"
+    fix = "run the task again when no other tool works on it"
+
+
+class OutOfMemory(HostFault):
+    """The host has too little memory for this."""
+
+    code = "out_of_memory"
+    fix = "stop other VMs or give this one less startup memory"
+
+
+class TimedOut(HostFault):
+    """Something was waited for, and did not come."""
+
+    code = "timed_out"
+
+
+class NotApplied(HypervError):
+    """The host accepted the change, and reading it back shows something else."""
+
+    code = "not_applied"
+    fix = "look at the host's event log (Hyper-V-VMMS); another tool or a policy may set the value back"
+
+
+class BadReply(HypervError):
+    """The answer of the runner is missing, cut, or not ours. The code says which."""
+
+
+def raise_all(errors: Sequence[HypervError]) -> None:
+    """Raise what was collected, if anything."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralErrors(errors)
+
+
+# facts 2.2, 2.5, 10.3 and the runner's own ids (reference/runner/README.md); issue PlagueHO/LabBuilder#203 for vmms.
+_BY_KIND: dict[str, type[HostFault]] = {
+    "AccessDenied": AccessDenied,
+    "CommandNotFoundException": HypervMissing,
+    "CouldNotAutoLoadModule": HypervMissing,
+    "HyperVModuleNotAvailable": HypervMissing,
+    "ObjectNotFound": ChangedMeanwhile,
+    "Hyperlab.NoObject": ChangedMeanwhile,
+    "Hyperlab.WrongCount": ChangedMeanwhile,
+    "Hyperlab.Timeout": TimedOut,
+    "InvalidState": WrongState,
+    "OutOfMemory": OutOfMemory,
+}
+_BY_CATEGORY: dict[str, type[HostFault]] = {"PermissionDenied": AccessDenied}
+MAPPED = frozenset(_BY_KIND)
+
+
+def from_fault(fault: Fault, doing: str, *, subject: str = "", reading: bool = False) -> HostFault:
+    """The error for a fault; `doing` is the cmdlet or the command that met it.
+
+    While reading, ObjectNotFound is how the Hyper-V module says that it does not reach vmms; while writing, that the
+    object is gone.
+    """
+    kind = _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or HostFault
+    if reading and kind is ChangedMeanwhile and fault.kind == "ObjectNotFound":
+        kind = VmmsUnreachable
+    about = f"{subject}: " if subject else ""
+    said = fault.message.strip()
+    if kind is ChangedMeanwhile:
+        return kind(f"{about}it is no longer as it was when the change was planned, so {doing} was not run on it", subject=subject)
+    return kind(f"{about}{doing} failed: {said} [{fault.id}]", subject=subject)

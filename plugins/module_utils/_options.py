@@ -1,0 +1,276 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: option specs that merge, and the kinds of values that options hold: names, sizes, numbers, networks.
+
+A Spec is declared once per module. AnsibleModule and the action plugin get the same argument spec from it, and `parse`
+turns checked parameters into Options or raises InvalidOptions before anything is read from the host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ._errors import InvalidOptions
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+MB = 1024**2
+GB = 1024**3
+_UNITS = {"KB": 1024, "MB": MB, "GB": GB, "TB": 1024**4}
+
+
+class Options(Mapping[str, t.Any]):
+    """The validated options of a task, as attributes; None means that the option was not given: not managed."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, t.Any]) -> None:
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> t.Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __getitem__(self, name: str) -> t.Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def but(self, **values: t.Any) -> Options:
+        """The same options with some replaced."""
+        return Options({**self._values, **values})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One option of a module."""
+
+    type: str = "str"
+    default: t.Any = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    elements: str | None = None
+    aliases: tuple[str, ...] = ()
+    no_log: bool | None = None
+    convert: Callable[[str, t.Any], t.Any] | None = None
+    """Turns Ansible's value into ours; gets the option's name for its error."""
+    spec: Spec | None = None
+    """The suboptions of a dict or of a list of dicts."""
+
+    def to_argument(self) -> dict[str, t.Any]:
+        """The entry of AnsibleModule's argument_spec."""
+        optional = {
+            "default": self.default,
+            "required": self.required or None,
+            "choices": list(self.choices) or None,
+            "elements": self.elements,
+            "aliases": list(self.aliases) or None,
+            "no_log": self.no_log,
+        }
+        argument = {"type": self.type, **{name: value for name, value in optional.items() if value is not None}}
+        return argument | self.spec.to_argument() if self.spec else argument
+
+    def parse(self, name: str, value: t.Any) -> t.Any:
+        """The option's value as the resource sees it."""
+        if value is None:
+            return None
+        if self.spec and self.type == "list":
+            return tuple(self.spec.parse(item, f"{name}[{index}].") for index, item in enumerate(value))
+        if self.spec:
+            return self.spec.parse(value, f"{name}.")
+        if self.convert:
+            return self.convert(name, value)
+        return tuple(value) if isinstance(value, list) else value
+
+
+Check = Callable[[Options], None]
+
+
+class Spec:
+    """The options of a module: shared specs merged with its own."""
+
+    def __init__(
+        self,
+        *shared: Spec,
+        check: Check | None = None,
+        mutually_exclusive: Sequence[Sequence[str]] = (),
+        required_together: Sequence[Sequence[str]] = (),
+        required_if: Sequence[Sequence[t.Any]] = (),
+        **options: Option,
+    ) -> None:
+        self.options: dict[str, Option] = {name: option for spec in shared for name, option in spec.options.items()} | options
+        self.checks: list[Check] = [each for spec in shared for each in spec.checks] + ([check] if check else [])
+        own = {"mutually_exclusive": mutually_exclusive, "required_together": required_together, "required_if": required_if}
+        self.rules: dict[str, list[t.Any]] = {
+            kind: [rule for spec in shared for rule in spec.rules[kind]] + [list(rule) for rule in rules] for kind, rules in own.items()
+        }
+
+    def to_argument(self) -> dict[str, t.Any]:
+        """What a dict option of this spec adds to its entry in an argument_spec."""
+        return {"options": self.argument_spec(), **{name: rule for name, rule in self.rules.items() if rule}}
+
+    def argument_spec(self) -> dict[str, t.Any]:
+        """AnsibleModule's argument_spec."""
+        return {name: option.to_argument() for name, option in self.options.items()}
+
+    def to_kwargs(self) -> dict[str, t.Any]:
+        """The keyword arguments of AnsibleModule and of ArgumentSpecValidator."""
+        return {"argument_spec": self.argument_spec(), **{name: rule for name, rule in self.rules.items() if rule}}
+
+    def parse(self, parameters: Mapping[str, t.Any], place: str = "") -> Options:
+        """Options from parameters that the argument spec has accepted; raises InvalidOptions."""
+        options = Options({name: option.parse(f"{place}{name}", parameters.get(name)) for name, option in self.options.items()})
+        for check in self.checks:
+            check(options)
+        return options
+
+
+def choice(*choices: str, default: str | None = None) -> Option:
+    """One of a few words."""
+    return Option(choices=choices, default=default)
+
+
+def flag(default: bool | None = None) -> Option:
+    """True or false; without a default, None means not managed."""
+    return Option(type="bool", default=default)
+
+
+def text(*, required: bool = False, default: str | None = None, aliases: tuple[str, ...] = (), blank: bool = False) -> Option:
+    """A string; unless `blank`, not an empty one and no blanks around it."""
+    return Option(required=required, default=default, aliases=aliases, convert=None if blank else _filled)
+
+
+def number(minimum: int, maximum: int | None = None, *, default: int | None = None) -> Option:
+    """A whole number in a range."""
+
+    def convert(name: str, value: int) -> int:
+        if value < minimum or (maximum is not None and value > maximum):
+            wanted = f"from {minimum} to {maximum}" if maximum is not None else f"{minimum} or more"
+            raise InvalidOptions(f"{name}: {value} is out of range", fix=f"{name} must be {wanted}")
+        return value
+
+    return Option(type="int", default=default, convert=convert)
+
+
+def size(*, multiple: int = 1, minimum: int = 1) -> Option:
+    """Bytes, written with a unit: 4GB, 1536MB, 1.5GB."""
+    return Option(convert=lambda name, value: parse_size(name, value, multiple=multiple, minimum=minimum))
+
+
+def _filled(name: str, value: str) -> str:
+    if not value.strip():
+        raise InvalidOptions(f"{name} is blank", fix=f"give {name} a value, or leave the option out")
+    return value
+
+
+def parse_size(name: str, value: str, *, multiple: int = 1, minimum: int = 1) -> int:
+    """Exact bytes of a size such as 4GB; a bare number, a fraction of a byte or an odd size is refused."""
+    written = str(value).strip()
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT])i?B", written, re.IGNORECASE)
+    if not found:
+        fix = (
+            f"did you mean {written}MB?" if re.fullmatch(r"[0-9]+", written) else f"write {name} as a number and a unit: 512MB, 4GB, 1.5TB"
+        )
+        raise InvalidOptions(f"{name}: '{written}' is not a size", fix=fix)
+    exact = Fraction(found[1]) * _UNITS[f"{found[2].upper()}B"]
+    if exact.denominator != 1:
+        raise InvalidOptions(
+            f"{name}: '{written}' is not a whole number of bytes", fix=f"did you mean {show_size(round(exact / MB) * MB)}?"
+        )
+    if exact < minimum:
+        raise InvalidOptions(f"{name}: {written} is too small", fix=f"{name} must be {show_size(minimum)} or more")
+    if exact % multiple:
+        below = int(exact) // multiple * multiple
+        nearest = " or ".join(show_size(b) for b in (below, below + multiple) if b >= minimum)
+        raise InvalidOptions(
+            f"{name}: {written} is not a multiple of {show_size(multiple)}, as Hyper-V needs it", fix=f"did you mean {nearest}?"
+        )
+    return int(exact)
+
+
+def show_size(count: int) -> str:
+    """Bytes as an option would write them: the largest unit that is exact."""
+    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if count and count % _UNITS[unit] == 0), None)
+    return f"{count // _UNITS[unit]}{unit}" if unit else f"{count}B"
+
+
+def strings(name: str, value: t.Any) -> tuple[str, ...]:
+    """A list of names; one string is one name, never split at commas, and nothing but strings is taken."""
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    for item in given:
+        if not isinstance(item, str):
+            raise InvalidOptions(f"{name}: {item!r} is not a string", fix=f"put it in quotes: '{item}' (YAML reads 010 as the number 8)")
+        if not item.strip():
+            raise InvalidOptions(f"{name}: a name is blank", fix="give each name, or an empty list for none")
+    return tuple(given)
+
+
+def ipv4_network(name: str, value: str) -> ipaddress.IPv4Network:
+    """An IPv4 prefix without host bits, such as 192.168.100.0/24."""
+    if "/" not in value:
+        raise InvalidOptions(f"{name}: '{value}' has no prefix length", fix=f"did you mean {value}/24?")
+    try:
+        return ipaddress.IPv4Network(value)
+    except ValueError:
+        pass
+    try:
+        loose = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise InvalidOptions(f"{name}: '{value}' is not an IPv4 prefix", fix="write it like 192.168.100.0/24") from None
+    if loose.version == 6:
+        raise InvalidOptions(f"{name}: '{value}' is IPv6, and WinNAT translates IPv4 only", fix="give an IPv4 prefix like 192.168.100.0/24")
+    raise InvalidOptions(f"{name}: '{value}' has host bits set", fix=f"did you mean {loose}?")
+
+
+def ipv4_address(name: str, value: str) -> ipaddress.IPv4Address:
+    """An IPv4 address without a prefix length."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise InvalidOptions(f"{name}: '{value}' is not an IPv4 address", fix="write it like 192.168.100.1") from None
+    if isinstance(address, ipaddress.IPv6Address):
+        raise InvalidOptions(f"{name}: '{value}' is IPv6, and WinNAT translates IPv4 only", fix="write it like 192.168.100.1")
+    return address
+
+
+def ordinal(name: str) -> str:
+    """A key under which two names are one where .NET's OrdinalIgnoreCase says so.
+
+    Character by character by simple mapping, none of which leads from ASCII to the rest or back: neither a sharp s and ss
+    nor a dotless i and I are one (casefold() would say so).
+    """
+    return "".join(_upper(character) for character in name)
+
+
+def _upper(character: str) -> str:
+    upper = character.upper()
+    return upper if len(upper) == 1 and upper.isascii() == character.isascii() else character
+
+
+VMS = Spec(vms=Option(type="raw", required=True, aliases=("vm",), convert=strings))
+POWER = Spec(
+    when_running=choice("fail", "shutdown", "turn_off", default="fail"),
+    shutdown_timeout=number(1, 86_400, default=300),
+    discard_saved_state=flag(default=False),
+)
+
+
+def refuse_direct_run(module: AnsibleModule) -> None:
+    """What a module file does when Ansible runs it on a target: say why that cannot be."""
+    module.fail_json(
+        msg="this module works from the controller, through the action plugin hyperlab.nested.hyperv: call it by its full name"
+    )

@@ -1,0 +1,509 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: the objects of the network: VM and management adapters, switches, and the CIM instances of host and IP cmdlets."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import typing as t
+from datetime import timedelta
+
+from . import power
+from .calls import Live
+from .model import Address
+from .text import same_text
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from .model import Adapter, Host, HostAdapter, Nat, StaticMapping, Switch, Vm
+
+Properties: t.TypeAlias = "Mapping[str, Callable[[t.Any], t.Any]]"
+
+_NO_GUID = "00000000-0000-0000-0000-000000000000"
+_FOREVER = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477580)
+"""An infinite lifetime: TimeSpan.MaxValue (facts 9.3)."""
+
+LOOPBACK = 1
+"""Interface index of the loopback, which has no adapter that Get-NetAdapter shows."""
+
+
+def switch_of(host: Host, switch_id: str | None) -> Switch | None:
+    """The switch of that id."""
+    return next((switch for switch in host.switches if switch.id == switch_id), None) if switch_id else None
+
+
+def management_adapters(host: Host, switch: Switch) -> list[HostAdapter]:
+    """The host's own adapters on a switch."""
+    return [adapter for adapter in host.adapters if adapter.switch == switch.id]
+
+
+def physical_adapter(host: Host, name: str | None) -> HostAdapter | None:
+    """The host's physical adapter of that name."""
+    return next((a for a in host.adapters if a.switch is None and name is not None and same_text(a.name, name)), None)
+
+
+def external_switch_on(host: Host, adapter: HostAdapter) -> Switch | None:
+    """The external switch that has taken a physical adapter."""
+    return next((s for s in host.switches if s.type == "External" and physical_adapter(host, s.adapter) is adapter), None)
+
+
+def has_ip(host: Host, adapter: HostAdapter) -> bool:
+    """Whether TCP/IP is bound: not to a physical adapter that a switch has taken, nor to one that is gone."""
+    return adapter.status not in ("Not Present", "Disabled") and external_switch_on(host, adapter) is None
+
+
+def bare_mac(mac: str) -> str:
+    """A MAC address as VMNetworkAdapter.MacAddress writes it: 00155D006A01 (facts 4)."""
+    return re.sub(r"[^0-9A-Fa-f]", "", mac).upper()
+
+
+def link_local(mac: str) -> tuple[str, str]:
+    """The IPv4 and the IPv6 address that an adapter gives itself."""
+    octets = bytes.fromhex(bare_mac(mac).rjust(12, "0")[:12])
+    interface_id = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])
+    ipv6 = ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + interface_id)
+    return f"169.254.{octets[4]}.{max(1, min(octets[5], 254))}", str(ipv6)
+
+
+def guest_addresses(host: Host, vm: Vm, adapter: Adapter) -> list[str]:
+    """What the guest reports through its integration services: nothing, then what it gave itself, then its addresses (facts 4)."""
+    switch = switch_of(host, adapter.switch)
+    if switch is None or "kvp" in vm.disabled_services or not power.services_up(host, vm):
+        return []
+    if power.addresses_known(host, vm):
+        if adapter.addresses:
+            return list(adapter.addresses)
+        if lease := _lease(host, switch, adapter):
+            return [lease, link_local(adapter.mac)[1]]
+    return list(link_local(adapter.mac))
+
+
+def _lease(host: Host, switch: Switch, adapter: Adapter) -> str | None:
+    """What DHCP gives a guest: the network outside has a server and ICS is one; WinNAT is none (facts 5.3)."""
+    if switch.type != "External" and not switch.automatic:
+        return None
+    own = {item.index for item in management_adapters(host, switch)}
+    for address in host.addresses:
+        if address.adapter not in own or ":" in address.address:
+            continue
+        network = ipaddress.ip_network(f"{address.address}/{address.prefix_length}", strict=False)
+        if network.num_addresses >= 16:
+            number = int.from_bytes(hashlib.sha256(adapter.id.encode()).digest()[:8])
+            lease = network[4 + number % (network.num_addresses - 8)]
+            return str(lease if str(lease) != address.address else lease + 1)
+    return None
+
+
+class VirtualizationObject(Live):
+    """Any object of the Hyper-V module; `gone` says that what it stood for exists no longer."""
+
+    def gone(self) -> bool:
+        """Whether the host has lost it since it was read."""
+        raise NotImplementedError
+
+
+_BASE = ("Microsoft.HyperV.PowerShell.VirtualizationObject", "System.Object")
+_DEVICE = (
+    "Microsoft.HyperV.PowerShell.VMNetworkAdapterBase",
+    "Microsoft.HyperV.PowerShell.VMDevice",
+    "Microsoft.HyperV.PowerShell.VMComponentObject",
+    *_BASE,
+)
+
+
+class NetworkAdapterBase(VirtualizationObject):
+    """A VM's network adapter or one of the management operating system."""
+
+    def switch(self) -> Switch | None:
+        """The switch that it is connected to."""
+        raise NotImplementedError
+
+    def switch_name(self) -> str:
+        """Empty without a switch (facts 4)."""
+        switch = self.switch()
+        return switch.name if switch else ""
+
+    def switch_id(self) -> str | None:
+        """None without a switch."""
+        switch = self.switch()
+        return switch.id if switch else None
+
+
+_PORT: Properties = {
+    "SwitchName": lambda self: self.switch_name(),
+    "SwitchId": lambda self: self.switch_id(),
+    "Connected": lambda self: self.switch() is not None,
+    # features of the port that the model does not hold; Set-VMNetworkAdapter refuses them
+    "DhcpGuard": lambda self: "Off",
+    "RouterGuard": lambda self: "Off",
+    "AllowTeaming": lambda self: "Off",
+    "IeeePriorityTag": lambda self: "Off",
+    "PortMirroringMode": lambda self: "None",
+    "ComputerName": lambda self: self.host.name,
+    "IsDeleted": lambda self: self.gone(),
+}
+
+
+class VMNetworkAdapter(NetworkAdapterBase):
+    """A VM's network adapter."""
+
+    type_names = ("Microsoft.HyperV.PowerShell.VMNetworkAdapter", *_DEVICE)
+    properties: t.ClassVar[Properties] = {
+        "Name": lambda self: self.adapter.name,
+        "Id": lambda self: f"Microsoft:{self.vm.id.upper()}\\{self.adapter.id.upper()}",
+        "AdapterId": lambda self: self.adapter.id.upper(),
+        "VMId": lambda self: self.vm.id,
+        "VMName": lambda self: self.vm.name,
+        "VMSnapshotId": lambda self: _NO_GUID,
+        "VMSnapshotName": lambda self: "",
+        "MacAddress": lambda self: bare_mac(self.adapter.mac),
+        "DynamicMacAddressEnabled": lambda self: self.adapter.dynamic_mac,
+        "MacAddressSpoofing": lambda self: "On" if self.adapter.mac_address_spoofing else "Off",
+        "IsManagementOs": lambda self: False,
+        "IsExternalAdapter": lambda self: False,
+        "IsLegacy": lambda self: self.adapter.legacy,
+        "IsSynthetic": lambda self: not self.adapter.legacy,
+        "IPAddresses": lambda self: guest_addresses(self.host, self.vm, self.adapter),
+        "Status": lambda self: ["Ok"] if self.vm.state == "Running" else [],
+        "StatusDescription": lambda self: ["OK"] if self.vm.state == "Running" else [],
+        "DeviceNaming": lambda self: "Off",
+        "PoolName": lambda self: "Primordial",
+        **_PORT,
+    }
+
+    def __init__(self, host: Host, vm: Vm, adapter: Adapter) -> None:
+        super().__init__(host)
+        self.vm = vm
+        self.adapter = adapter
+
+    def switch(self) -> Switch | None:
+        return switch_of(self.host, self.adapter.switch)
+
+    def gone(self) -> bool:
+        return not any(a is self.adapter for a in self.vm.adapters) or not any(vm is self.vm for vm in self.host.vms)
+
+
+class VMInternalNetworkAdapter(NetworkAdapterBase):
+    """An adapter of the management operating system; it belongs to no VM, and has no DeviceNaming (gh:rchaganti/HyperVDsc#30)."""
+
+    type_names = ("Microsoft.HyperV.PowerShell.VMInternalNetworkAdapter", *_DEVICE)
+    properties: t.ClassVar[Properties] = {
+        "Name": lambda self: self.name(),
+        "Id": lambda self: f"Microsoft:{self.adapter.switch.upper()}\\{self.adapter.id.upper()}",
+        "AdapterId": lambda self: self.adapter.id.upper(),
+        "DeviceId": lambda self: device_id(self.adapter),
+        "MacAddress": lambda self: bare_mac(self.adapter.mac),
+        "MacAddressSpoofing": lambda self: "Off",
+        "IsManagementOs": lambda self: True,
+        "IsExternalAdapter": lambda self: False,
+        "Status": lambda self: ["Ok"],
+        "StatusDescription": lambda self: ["OK"],
+        **_PORT,
+    }
+
+    def __init__(self, host: Host, adapter: HostAdapter) -> None:
+        super().__init__(host)
+        self.adapter = adapter
+
+    def switch(self) -> Switch | None:
+        return switch_of(self.host, self.adapter.switch)
+
+    def name(self) -> str:
+        """Hyper-V's own name: that of the switch, for the adapter that came with it."""
+        inner = re.fullmatch(r"vEthernet \((.*)\)(?: \d+)?", self.adapter.name, re.IGNORECASE)
+        return inner[1] if inner else self.switch_name()
+
+    def gone(self) -> bool:
+        return not any(adapter is self.adapter for adapter in self.host.adapters)
+
+
+def _interface(self: VMSwitch, value: Callable[[HostAdapter], str]) -> str | None:
+    adapter = physical_adapter(self.host, self.switch.adapter)
+    return value(adapter) if adapter else None
+
+
+class VMSwitch(VirtualizationObject):
+    """A virtual switch."""
+
+    type_names = ("Microsoft.HyperV.PowerShell.VMSwitch", *_BASE)
+    properties: t.ClassVar[Properties] = {
+        "Name": lambda self: self.switch.name,
+        "Id": lambda self: self.switch.id,
+        "SwitchType": lambda self: self.switch.type,
+        "Notes": lambda self: self.switch.notes,
+        "AllowManagementOS": lambda self: self.switch.type != "Private" and self.switch.allow_management_os,
+        "NetAdapterInterfaceDescription": lambda self: _interface(self, lambda adapter: adapter.description),
+        "NetAdapterInterfaceDescriptions": lambda self: [d] if (d := _interface(self, lambda adapter: adapter.description)) else None,
+        "NetAdapterInterfaceGuid": lambda self: [g] if (g := _interface(self, lambda adapter: adapter.id)) else None,
+        "EmbeddedTeamingEnabled": lambda self: False,
+        "IovEnabled": lambda self: False,
+        "PacketDirectEnabled": lambda self: False,
+        "BandwidthReservationMode": lambda self: "Absolute",
+        "ComputerName": lambda self: self.host.name,
+        "IsDeleted": lambda self: self.gone(),
+    }
+
+    def __init__(self, host: Host, switch: Switch) -> None:
+        super().__init__(host)
+        self.switch = switch
+
+    def gone(self) -> bool:
+        return not any(switch is self.switch for switch in self.host.switches)
+
+
+def _cim_names(class_name: str, namespace: str = "ROOT/StandardCimv2") -> tuple[str, ...]:
+    """PSTypeNames of a CIM instance: with the namespace, without it, and the .NET type."""
+    plain = "Microsoft.Management.Infrastructure.CimInstance"
+    return (f"{plain}#{namespace}/{class_name}", f"{plain}#{class_name}", plain, "System.Object")
+
+
+class CimInstance(Live):
+    """An instance of a CIM class."""
+
+    def gone(self) -> bool:
+        """Whether the host has lost what it describes."""
+        return False
+
+
+def device_id(adapter: HostAdapter) -> str:
+    """The adapter's id as VMInternalNetworkAdapter.DeviceId and MSFT_NetAdapter.DeviceID write it."""
+    return f"{{{adapter.id.upper()}}}"
+
+
+class NetAdapter(CimInstance):
+    """A network adapter of the host."""
+
+    type_names = _cim_names("MSFT_NetAdapter")
+    properties: t.ClassVar[Properties] = {
+        "Name": lambda self: self.adapter.name,
+        "InterfaceAlias": lambda self: self.adapter.name,
+        "ifAlias": lambda self: self.adapter.name,
+        "InterfaceIndex": lambda self: self.adapter.index,
+        "ifIndex": lambda self: self.adapter.index,
+        "InterfaceDescription": lambda self: self.adapter.description,
+        "ifDesc": lambda self: self.adapter.description,
+        "InterfaceGuid": lambda self: device_id(self.adapter),
+        "DeviceID": lambda self: device_id(self.adapter),
+        "Status": lambda self: self.adapter.status,
+        "AdminStatus": lambda self: "Down" if self.adapter.status == "Disabled" else "Up",
+        "MediaConnectionState": lambda self: "Connected" if self.adapter.status == "Up" else "Disconnected",
+        "MacAddress": lambda self: "-".join(re.findall("..", bare_mac(self.adapter.mac))),
+        "PermanentAddress": lambda self: bare_mac(self.adapter.mac),
+        "LinkSpeed": lambda self: "10 Gbps" if self.adapter.status == "Up" else "0 bps",
+        "Hidden": lambda self: self.adapter.hidden,
+        "Virtual": lambda self: self.adapter.switch is not None,
+        "HardwareInterface": lambda self: self.adapter.switch is None,
+        "ConnectorPresent": lambda self: self.adapter.switch is None,
+    }
+
+    def __init__(self, host: Host, adapter: HostAdapter) -> None:
+        super().__init__(host)
+        self.adapter = adapter
+
+    def gone(self) -> bool:
+        return not any(adapter is self.adapter for adapter in self.host.adapters)
+
+
+def _alias(host: Host, index: int) -> str:
+    if index == LOOPBACK:
+        return "Loopback Pseudo-Interface 1"
+    return next((adapter.name for adapter in host.adapters if adapter.index == index), "")
+
+
+def _family(address: str) -> str:
+    return "IPv6" if ":" in address else "IPv4"
+
+
+def address_state(host: Host, address: Address) -> str:
+    """Tentative until duplicate address detection has ended (facts 5.6)."""
+    return "Tentative" if address.state == "Preferred" and host.clock < address.preferred_from else address.state
+
+
+_SUFFIXES = {"Manual": "Manual", "Dhcp": "Dhcp", "WellKnown": "Link"}
+
+
+class NetIPAddress(CimInstance):
+    """An IP address in one of the two stores; `stored` tells one that the model holds from one that Windows makes by itself."""
+
+    type_names = _cim_names("MSFT_NetIPAddress")
+    properties: t.ClassVar[Properties] = {
+        "IPAddress": lambda self: self.address.address,
+        "IPv4Address": lambda self: self.address.address if ":" not in self.address.address else None,
+        "IPv6Address": lambda self: self.address.address if ":" in self.address.address else None,
+        "PrefixLength": lambda self: self.address.prefix_length,
+        "AddressFamily": lambda self: _family(self.address.address),
+        "InterfaceIndex": lambda self: self.address.adapter,
+        "ifIndex": lambda self: self.address.adapter,
+        "InterfaceAlias": lambda self: _alias(self.host, self.address.adapter),
+        "Type": lambda self: "Unicast",
+        "PrefixOrigin": lambda self: self.address.origin,
+        "SuffixOrigin": lambda self: "WellKnown" if self.address.adapter == LOOPBACK else _SUFFIXES[self.address.origin],
+        "AddressState": lambda self: address_state(self.host, self.address) if self.store == "ActiveStore" else "Invalid",
+        "ValidLifetime": lambda self: _FOREVER,
+        "PreferredLifetime": lambda self: _FOREVER,
+        "SkipAsSource": lambda self: False,
+        "PolicyStore": lambda self: self.store,
+        "Store": lambda self: self.store,
+    }
+
+    def __init__(self, host: Host, address: Address, store: str = "ActiveStore", stored: bool = True) -> None:
+        super().__init__(host)
+        self.address = address
+        self.store = store
+        self.stored = stored
+
+    def gone(self) -> bool:
+        return self.stored and not any(address is self.address for address in self.host.addresses)
+
+
+class NetIPInterface(CimInstance):
+    """One address family of an interface."""
+
+    type_names = _cim_names("MSFT_NetIPInterface")
+    properties: t.ClassVar[Properties] = {
+        "InterfaceIndex": lambda self: self.index,
+        "ifIndex": lambda self: self.index,
+        "InterfaceAlias": lambda self: _alias(self.host, self.index),
+        "ifAlias": lambda self: _alias(self.host, self.index),
+        "AddressFamily": lambda self: self.family,
+        "Dhcp": lambda self: self.dhcp(),
+        "ConnectionState": lambda self: "Connected" if self.adapter is None or self.adapter.status == "Up" else "Disconnected",
+        "PolicyStore": lambda self: "ActiveStore",
+        "Store": lambda self: "ActiveStore",
+    }
+
+    def __init__(self, host: Host, adapter: HostAdapter | None, family: str) -> None:
+        super().__init__(host)
+        self.adapter = adapter
+        self.index = adapter.index if adapter else LOOPBACK
+        self.family = family
+
+    def dhcp(self) -> str:
+        """On until somebody gives the interface an address by hand (facts 6.1)."""
+        by_hand = any(a.adapter == self.index and a.origin == "Manual" and _family(a.address) == self.family for a in self.host.addresses)
+        return "Disabled" if self.adapter is None or by_hand or self.family == "IPv6" else "Enabled"
+
+
+class NetRoute(CimInstance):
+    """An on-link route, which comes with an address."""
+
+    type_names = _cim_names("MSFT_NetRoute")
+    properties: t.ClassVar[Properties] = {
+        "DestinationPrefix": lambda self: self.prefix,
+        "NextHop": lambda self: "::" if ":" in self.prefix else "0.0.0.0",  # noqa: S104 - what Windows calls on-link
+        "RouteMetric": lambda self: 256,
+        "InterfaceIndex": lambda self: self.index,
+        "ifIndex": lambda self: self.index,
+        "InterfaceAlias": lambda self: _alias(self.host, self.index),
+        "AddressFamily": lambda self: _family(self.prefix),
+        "Store": lambda self: "ActiveStore",
+    }
+
+    def __init__(self, host: Host, prefix: str, index: int) -> None:
+        super().__init__(host)
+        self.prefix = prefix
+        self.index = index
+
+
+NAT_SETTINGS: Mapping[str, t.Any] = {
+    "IcmpQueryTimeout": 30,
+    "TcpEstablishedConnectionTimeout": 1800,
+    "TcpTransientConnectionTimeout": 120,
+    "TcpFilteringBehavior": "AddressDependentFiltering",
+    "UdpFilteringBehavior": "AddressDependentFiltering",
+    "UdpIdleSessionTimeout": 120,
+    "UdpInboundRefresh": False,
+}
+"""What Set-NetNat may change, with a fresh object's values (facts 5.5)."""
+
+
+def _setting(name: str) -> Callable[[t.Any], t.Any]:
+    return lambda self: self.nat.settings.get(name, NAT_SETTINGS[name])
+
+
+class NetNat(CimInstance):
+    """A NAT object."""
+
+    type_names = _cim_names("MSFT_NetNat")
+    properties: t.ClassVar[Properties] = {
+        "Name": lambda self: self.nat.name,
+        "InstanceID": lambda self: f"{self.nat.name};0",
+        "ExternalIPInterfaceAddressPrefix": lambda self: self.nat.external_prefix,
+        "InternalIPInterfaceAddressPrefix": lambda self: self.nat.prefix,
+        "InternalRoutingDomainId": lambda self: f"{{{_NO_GUID}}}",
+        **{name: _setting(name) for name in NAT_SETTINGS},
+        "Store": lambda self: "Local",
+        "Active": lambda self: "True" if self.nat.active else "False",
+    }
+
+    def __init__(self, host: Host, nat: Nat) -> None:
+        super().__init__(host)
+        self.nat = nat
+
+    def gone(self) -> bool:
+        return not any(nat is self.nat for nat in self.host.nats)
+
+
+class NetNatStaticMapping(CimInstance):
+    """A port that a NAT forwards."""
+
+    type_names = _cim_names("MSFT_NetNatStaticMapping")
+    properties: t.ClassVar[Properties] = {
+        "StaticMappingID": lambda self: self.mapping.id,
+        "NatName": lambda self: self.nat.name,
+        "Protocol": lambda self: self.mapping.protocol,
+        "RemoteExternalIPAddressPrefix": lambda self: "0.0.0.0/0",
+        "ExternalIPAddress": lambda self: self.mapping.external_address,
+        "ExternalPort": lambda self: self.mapping.external_port,
+        "InternalIPAddress": lambda self: self.mapping.internal_address,
+        "InternalPort": lambda self: self.mapping.internal_port,
+        "InternalRoutingDomainId": lambda self: f"{{{_NO_GUID}}}",
+        "Active": lambda self: "True" if self.nat.active else "False",
+    }
+
+    def __init__(self, host: Host, nat: Nat, mapping: StaticMapping) -> None:
+        super().__init__(host)
+        self.nat = nat
+        self.mapping = mapping
+
+    def gone(self) -> bool:
+        return not any(mapping is self.mapping for mapping in self.nat.mappings) or not any(nat is self.nat for nat in self.host.nats)
+
+
+class Win32Instance(CimInstance):
+    """An instance that Get-CimInstance read; `only` are the properties that were asked for, the others are null."""
+
+    def __init__(self, host: Host, only: frozenset[str] | None = None) -> None:
+        super().__init__(host)
+        self.only = only
+
+    def get(self, name: str) -> t.Any:
+        value = super().get(name)
+        return value if self.only is None or name.lower() in self.only else None
+
+
+def visible_addresses(host: Host) -> Iterator[NetIPAddress]:
+    """The active store: what the model holds, the loopback's, and those that an interface gives itself (facts 6.1)."""
+    bound = [adapter for adapter in host.adapters if has_ip(host, adapter)]
+    present = {adapter.index for adapter in bound}
+    with_ipv4 = {address.adapter for address in host.addresses if ":" not in address.address}
+    with_ipv6 = {address.adapter for address in host.addresses if address.address.lower().startswith("fe80:")}
+    yield from (NetIPAddress(host, address) for address in host.addresses if address.adapter in present)
+    for adapter in bound:
+        if adapter.status != "Up" or not adapter.mac:
+            continue
+        ipv4, ipv6 = link_local(adapter.mac)
+        if adapter.index not in with_ipv6:
+            own = Address(address=f"{ipv6}%{adapter.index}", prefix_length=64, adapter=adapter.index, origin="WellKnown")
+            yield NetIPAddress(host, own, stored=False)
+        if adapter.index not in with_ipv4:
+            own = Address(address=ipv4, prefix_length=16, adapter=adapter.index, origin="WellKnown")
+            yield NetIPAddress(host, own, stored=False)
+    for text, length in (("::1", 128), ("127.0.0.1", 8)):
+        loop = Address(address=text, prefix_length=length, adapter=LOOPBACK, origin="WellKnown")
+        yield NetIPAddress(host, loop, stored=False)

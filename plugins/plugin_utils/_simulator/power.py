@@ -1,0 +1,213 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: power states on the simulated clock: what a VM needs to start, what its guest does, and when a state arrives."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import ids
+from .model import MB
+
+if t.TYPE_CHECKING:
+    from .model import Host, State, Vm
+
+ON: t.Final = frozenset({"Running", "Paused", "Starting", "Stopping", "Saving", "Pausing", "Resuming"})
+"""States in which a VM has memory and holds its disks."""
+FORCED_SHUTDOWN_SECONDS: t.Final = 300.0
+"""Stop-VM -Force gives the guest five minutes (cmdlets.md 5)."""
+ALIGNMENT: t.Final = 2 * MB
+"""Memory sizes are multiples of this (facts 3.2)."""
+
+
+class Unable(Exception):
+    """A VM that cannot do what was asked; `kind` is the failure kind of facts 2.2."""
+
+    def __init__(self, reason: str, kind: str = "OperationFailed") -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def settle(host: Host) -> None:
+    """Bring every VM whose move is due to its new state."""
+    for vm in host.vms:
+        if vm.move is not None and host.clock >= vm.move.at:
+            arrive(host, vm, vm.move.state)
+
+
+def wait(host: Host, seconds: float) -> None:
+    """Let simulated time pass; no real time does."""
+    host.clock += seconds
+    settle(host)
+
+
+def arrive(host: Host, vm: Vm, state: State) -> None:
+    """Put a VM into a settled state now."""
+    was, vm.state, vm.move = vm.state, state, None
+    if state == "Running" and was not in ON:
+        _give_macs(host, vm)
+        # a restored guest goes on where it was, with its services up
+        vm.started = host.clock if was != "Saved" else host.clock - max(vm.guest.boot_seconds, vm.guest.address_seconds)
+    elif state not in ON:
+        vm.started = None
+        if state == "Off":
+            _drop_automatic_checkpoint(host, vm)
+
+
+def uptime(host: Host, vm: Vm) -> float:
+    """Seconds since the last start; a running VM without a start time has run for a day."""
+    if vm.state not in ON:
+        return 0.0
+    return 86_400.0 if vm.started is None else host.clock - vm.started
+
+
+def guest_booted(host: Host, vm: Vm) -> bool:
+    """Whether a guest's operating system is up, with or without integration services."""
+    return vm.state == "Running" and vm.guest.installed and uptime(host, vm) >= vm.guest.boot_seconds
+
+
+def services_up(host: Host, vm: Vm) -> bool:
+    """Whether the guest answers its host: the integration services run in it."""
+    return vm.guest.integration_services and guest_booted(host, vm)
+
+
+def addresses_known(host: Host, vm: Vm) -> bool:
+    """Whether the guest has reported its IP addresses (facts 4: empty at first)."""
+    return services_up(host, vm) and "kvp" not in vm.disabled_services and uptime(host, vm) >= vm.guest.address_seconds
+
+
+def heartbeat(host: Host, vm: Vm) -> str | None:
+    """VirtualMachine.Heartbeat (facts 9.1, 10.4); null while the VM is off or saved."""
+    if vm.state == "Paused":
+        return "Paused"
+    if vm.state != "Running":
+        return None
+    if "heartbeat" in vm.disabled_services:
+        return "Disabled"
+    return "OkApplicationsUnknown" if services_up(host, vm) else "NoContact"
+
+
+def shutdown_possible(host: Host, vm: Vm) -> bool:
+    """Whether the shutdown integration service answers (facts 10.1)."""
+    return "shutdown" not in vm.disabled_services and services_up(host, vm)
+
+
+def assigned_memory(vm: Vm) -> int:
+    """What a VM has of the host's memory; with dynamic memory the amount stays at startup (facts 3.1)."""
+    return vm.memory.startup if vm.state in ON else 0
+
+
+def free_memory(host: Host) -> int:
+    """What is left for another VM; the host's own needs are not modelled."""
+    return host.memory - sum(assigned_memory(vm) for vm in host.vms)
+
+
+def same_file(one: str | None, other: str | None) -> bool:
+    """Windows paths compare without case, and both slashes separate."""
+    return one is not None and other is not None and file_key(one) == file_key(other)
+
+
+def file_key(path: str) -> str:
+    """What two spellings of a Windows path have in common."""
+    return path.replace("/", "\\").lower()
+
+
+def start(host: Host, vm: Vm) -> None:
+    """Off or Saved to Running; Unable says why not."""
+    _check_start(host, vm)
+    arrive(host, vm, "Running")
+
+
+def _check_start(host: Host, vm: Vm) -> None:
+    if not host.hypervisor_running:
+        raise Unable(f"Virtual machine '{vm.name}' could not be started because the hypervisor is not running.")
+    if vm.version not in host.supported_versions:
+        raise Unable(f"The version '{vm.version}' of virtual machine '{vm.name}' is not supported on this host.")
+    if vm.processor.expose_virtualization_extensions:
+        _check_nesting(host, vm)
+    if vm.processor.count > host.cpu.logical_processors:
+        raise Unable("The processor settings for the virtual machine are incompatible with the host.")
+    _check_disks(host, vm)
+    if vm.memory.startup > free_memory(host):
+        size = f"ram size {vm.memory.startup // MB} megabytes"
+        raise Unable(f"Not enough memory in the system to start the virtual machine {vm.name} with {size}.", "OutOfMemory")
+
+
+def _check_nesting(host: Host, vm: Vm) -> None:
+    version = version_key(vm.version)
+    if host.cpu.vendor == "AMD" and (host.build < 20348 or version < (9, 3)):
+        # facts 1.1, 10.3: Set-VMProcessor said nothing about it
+        raise Unable("The virtual machine could not be started because this platform does not support nested virtualization.")
+    if version < (8, 0):
+        # facts 1.2: such a VM does not boot; the text was not found
+        raise Unable(f"The configuration version of virtual machine '{vm.name}' does not support nested virtualization.")
+
+
+def _check_disks(host: Host, vm: Vm) -> None:
+    paths = [drive.path for drive in vm.drives if drive.path is not None]
+    if not paths:
+        return
+    known = {file_key(disk.path): disk for disk in host.disks}
+    held = {
+        file_key(drive.path)
+        for other in host.vms
+        if other is not vm and other.state in ON
+        for drive in other.drives
+        if drive.kind == "hard" and drive.path is not None
+    }
+    for path in paths:
+        if file_key(path) in held:
+            raise Unable(f"The operation cannot be performed while the object is in use. Attachment '{path}'.")
+        link: str | None = path
+        while link is not None:
+            disk = known.get(file_key(link))
+            if disk is None:
+                raise Unable(f"Attachment '{link}' not found. Error: 'The system cannot find the file specified.'")
+            link = disk.parent
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """A configuration version as numbers, so that 10.0 comes after 9.3."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def _give_macs(host: Host, vm: Vm) -> None:
+    # facts 4: a dynamic MAC address is 000000000000 until the first start
+    for adapter in vm.adapters:
+        if adapter.dynamic_mac and not adapter.mac.strip("0"):
+            adapter.mac = ids.new_mac(host)
+
+
+def _drop_automatic_checkpoint(host: Host, vm: Vm) -> None:
+    # StopVM removes the newest checkpoint if it is an automatic one; checkpoints are merged at once here
+    if vm.checkpoints and vm.checkpoints[-1].automatic:
+        merge_checkpoint(host, vm, len(vm.checkpoints) - 1)
+
+
+def merge_checkpoint(host: Host, vm: Vm, index: int) -> None:
+    """Remove the checkpoint at that place: in every chain of disks the file that began with it goes into its parent."""
+    for drive in vm.drives:
+        layers = _layers(host, drive.path)
+        place = len(layers) - len(vm.checkpoints) + index
+        if drive.kind != "hard" or not 0 <= place < len(layers):
+            continue
+        merged = layers[place]
+        if place + 1 < len(layers):
+            layers[place + 1].parent = merged.parent
+        else:
+            drive.path = merged.parent
+        host.disks[:] = [disk for disk in host.disks if disk is not merged]
+    del vm.checkpoints[index]
+
+
+def _layers(host: Host, path: str | None) -> list[t.Any]:
+    """The checkpoint files of a chain, oldest first."""
+    known = {file_key(disk.path): disk for disk in host.disks}
+    layers = []
+    disk = known.get(file_key(path)) if path else None
+    while disk is not None and disk.path.lower().endswith((".avhdx", ".avhd")):
+        layers.append(disk)
+        disk = known.get(file_key(disk.parent)) if disk.parent else None
+    return layers[::-1]

@@ -1,0 +1,117 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: turns the JSON or YAML of a profile or a state file into the model's dataclasses, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import types
+import typing as t
+from fractions import Fraction
+
+Size = t.NewType("Size", int)
+"""Bytes. A profile may write "4GB", as PowerShell does: powers of 1,024."""
+
+T = t.TypeVar("T")
+
+_UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+
+
+class ProfileError(Exception):
+    """A profile or a state file that does not say a possible host; the text names the place."""
+
+
+def from_plain(kind: type[T], plain: t.Any, place: str = "profile") -> T:
+    """Build dataclass `kind` from plain data; an unknown key or a wrong type is an error that names its place."""
+    if not isinstance(plain, dict):
+        raise ProfileError(f"{place}: expected a mapping, found {plain!r}")
+    fields = _fields(kind)
+    unknown = [key for key in plain if key not in fields]
+    if unknown:
+        raise ProfileError(f"{place}: unknown key {unknown[0]!r}; known are {', '.join(sorted(fields))}")
+    given = {key: _value(fields[key], value, f"{place}.{key}") for key, value in plain.items()}
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise ProfileError(f"{place}: {error}") from None
+
+
+def to_plain(value: t.Any) -> t.Any:
+    """The inverse; a field that has its default is left out, so that a state file reads like a profile."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if not _is_default(field, value)}
+    if isinstance(value, list):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    return value
+
+
+def size(text: t.Any, place: str) -> int:
+    """Bytes from a number of bytes or a text such as 1.5GB."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)?", str(text).strip(), re.IGNORECASE)
+    if not found:
+        raise ProfileError(f"{place}: {text!r} is not a size; write it like 4GB or 512MB")
+    exact = Fraction(found[1]) * _UNITS[(found[2] or "").upper()]
+    if exact.denominator != 1:
+        raise ProfileError(f"{place}: {text!r} is not a whole number of bytes")
+    return int(exact)
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, t.Any]:
+    hints = t.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _is_default(field: dataclasses.Field[t.Any], owner: t.Any) -> bool:
+    value = getattr(owner, field.name)
+    if field.default_factory is not dataclasses.MISSING:
+        return bool(value == field.default_factory())
+    return field.default is not dataclasses.MISSING and value == field.default and type(value) is type(field.default)
+
+
+def _value(hint: t.Any, value: t.Any, place: str) -> t.Any:
+    origin, arguments = t.get_origin(hint), t.get_args(hint)
+    if origin in (t.Union, types.UnionType):
+        if value is None:
+            return None
+        return _value(next(a for a in arguments if a is not type(None)), value, place)
+    if origin is list:
+        if not isinstance(value, list):
+            raise ProfileError(f"{place}: expected a list, found {value!r}")
+        return [_value(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ProfileError(f"{place}: expected a mapping, found {value!r}")
+        return {key: _value(arguments[1], item, f"{place}.{key}") for key, item in value.items()}
+    if origin is t.Literal:
+        return _choice(arguments, value, place)
+    if hint is Size:
+        return size(value, place)
+    if hint is t.Any:
+        return value
+    if dataclasses.is_dataclass(hint):
+        return from_plain(t.cast("type[t.Any]", hint), value, place)
+    return _scalar(hint, value, place)
+
+
+def _choice(choices: tuple[t.Any, ...], value: t.Any, place: str) -> t.Any:
+    if value not in choices:
+        raise ProfileError(f"{place}: {value!r} is none of {', '.join(map(str, choices))}")
+    return value
+
+
+def _scalar(hint: t.Any, value: t.Any, place: str) -> t.Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        quote = "; put it in quotes" if hint is str else ""
+        raise ProfileError(f"{place}: expected {hint.__name__}, found {value!r}{quote}")
+    return value

@@ -1,0 +1,265 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: the only code that knows the runner's wire format, and the only one that talks to a connection."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import pathlib
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+
+from ..module_utils._errors import BadReply, Unsupported
+from ..module_utils._steps import Answer, Credential, Fault, From, Row, Step, Until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
+PROTOCOL = 1
+MARKER = '{"hyperlab":'
+_REFUSED = {
+    "truncated": "the host got only a part of what was sent, and did nothing",
+    "language_mode": "PowerShell runs in constrained language mode there (App Control), which cannot run the runner; nothing was done",
+    "secret_too_long": "a secret is longer than 65,536 characters; nothing was done",
+}
+
+
+class Connection(t.Protocol):
+    """The part of an Ansible connection plugin that is used."""
+
+    @property
+    def transport(self) -> str:
+        """The plugin's name."""
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]: ...
+
+
+class ConnectionTransport:
+    """Runs steps on the inventory host, each call in one remote PowerShell process."""
+
+    def __init__(self, connection: Connection, log: t.Callable[[str], None] = lambda text: None) -> None:
+        self._connection = connection
+        self._log = log
+        self._processes = 0
+
+    def run(self, steps: Sequence[Step]) -> list[Answer]:
+        """The answers to the steps; AnsibleConnectionFailure when the transport broke, BadReply when the runner did."""
+        request = encode(steps)
+        self._processes += 1
+        self._log(f"remote process {self._processes}: {len(steps)} steps, {len(request)} bytes")
+        code, stdout, stderr = self._execute(request)
+        return decode(steps, _text(stdout), _text(stderr), code, windows=_is_windows(self._connection))
+
+    def _execute(self, request: bytes) -> tuple[int, bytes, bytes]:
+        try:
+            return self._connection.exec_command(command_line(), in_data=request, sudoable=False)
+        except AnsibleConnectionFailure:
+            raise
+        # Whatever a connection plugin lets through (requests', pywinrm's and pypsrp's own errors, winrm's plain
+        # AnsibleError after standard input was lost): it raised, so nobody knows whether the command ran.
+        except Exception as error:
+            raise AnsibleConnectionFailure(
+                f"lost the host during the task ({type(error).__name__}: {error}); whether its changes were made is unknown,"
+                " and it is safe to run the task again"
+            ) from error
+
+
+@functools.cache
+def command_line() -> str:
+    """The constant command: PowerShell with the bootstrap. psrp recognises it by these very letters."""
+    return PREFIX + base64.b64encode(_script("_bootstrap.ps1").encode("utf-16-le")).decode()
+
+
+@functools.cache
+def _script(name: str) -> str:
+    return pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def encode(steps: Sequence[Step]) -> bytes:
+    """What goes to standard input: a count, the runner and the payload as ASCII JSON, and a line for each secret."""
+    payload, secrets = to_payload(steps)
+    lines = [json.dumps({"runner": _script("_runner.ps1"), "payload": payload})]
+    lines += [base64.b64encode(secret.encode()).decode() for secret in secrets]
+    body = "\n".join(lines)
+    return f"{len(body)} {body}\n".encode("ascii")
+
+
+def to_payload(steps: Sequence[Step]) -> tuple[str, list[str]]:
+    """The payload's JSON text, and the secrets that it refers to by number."""
+    secrets: list[str] = []
+    plain = {"protocol": PROTOCOL, "steps": [_step(step, secrets) for step in steps]}
+    return json.dumps(plain), secrets
+
+
+def _step(step: Step, secrets: list[str]) -> dict[str, t.Any]:
+    plain: dict[str, t.Any] = {"cmdlet": step.cmdlet, "parameters": _values(step.parameters, secrets)}
+    if step.save:
+        plain["as"] = step.save
+    if step.where:
+        plain["where"] = _where(step.where, secrets)
+    if step.select is not None:
+        plain["select"] = list(step.select)
+    if step.group:
+        plain["group"] = step.group
+    if step.undo:
+        plain["undo"] = _step(step.undo, secrets)
+    if step.until:
+        plain["until"] = _until(step.until, secrets)
+    return plain
+
+
+def _until(until: Until, secrets: list[str]) -> dict[str, t.Any]:
+    plain: dict[str, t.Any] = {"seconds": until.seconds, "every": until.every}
+    if until.where:
+        plain["where"] = _where(until.where, secrets)
+    if until.stop:
+        plain["stop"] = [_value(word, secrets) for word in until.stop]
+    return plain
+
+
+def _where(where: Mapping[str, t.Any], secrets: list[str]) -> dict[str, t.Any]:
+    return {name: _values_of(wanted, secrets) for name, wanted in where.items()}
+
+
+def _values_of(wanted: t.Any, secrets: list[str]) -> list[t.Any]:
+    many = wanted if isinstance(wanted, (list, tuple)) else (wanted,)
+    return [_value(one, secrets) for one in many]
+
+
+def _values(parameters: Mapping[str, t.Any], secrets: list[str]) -> dict[str, t.Any]:
+    return {name: _value(value, secrets) for name, value in parameters.items()}
+
+
+def _value(value: t.Any, secrets: list[str]) -> t.Any:
+    # PowerShell 7 reads a bare string that looks like a date as a date, so each string carries a mark.
+    if isinstance(value, str):
+        return f"'{value}"
+    if isinstance(value, From):
+        return _from(value, secrets)
+    if isinstance(value, Credential):
+        secrets.append(value.password)
+        return {"$credential": f"'{value.user}", "secret": len(secrets) - 1}
+    if isinstance(value, (list, tuple)):
+        return [_value(item, secrets) for item in value]
+    return value
+
+
+def _from(value: From, secrets: list[str]) -> dict[str, t.Any]:
+    plain: dict[str, t.Any] = {"$from": value.save}
+    if value.where:
+        plain["where"] = _where(value.where, secrets)
+    if value.count is not None:
+        plain["count"] = value.count
+    if value.property:
+        plain["property"] = value.property
+    return plain
+
+
+def decode(steps: Sequence[Step], stdout: str, stderr: str, code: int, *, windows: bool = True) -> list[Answer]:
+    """The answers in what the host printed; anything that is not a whole answer of ours is an error."""
+    reply = _reply(stdout, stderr, code, windows)
+    refused = reply.get("refused")
+    if refused is not None:
+        raise BadReply(f"the runner refused: {_REFUSED.get(refused, refused)}", code=f"runner_refused_{refused}", fix="run the task again")
+    if reply.get("protocol") != PROTOCOL:
+        raise BadReply(
+            f"the host answered with protocol {reply.get('protocol')!r}, not {PROTOCOL}",
+            code="protocol_mismatch",
+            fix="use the same version of hyperlab.nested everywhere",
+        )
+    if reply.get("error") is not None:
+        fault = _fault(reply["error"])
+        raise BadReply(f"the runner could not read its payload: {fault.message} [{fault.id}]", code="payload_refused", fix=_REPORT)
+    answers = reply.get("steps")
+    if not isinstance(answers, list) or len(answers) != len(steps):
+        raise BadReply(f"the host answered to {_count(answers)} steps of {len(steps)}", code="reply_incomplete", fix=_AGAIN)
+    try:
+        return [_answer(step, answer) for step, answer in zip(steps, answers, strict=True)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadReply(f"the host's answer has another form than agreed: {error!r}", code="reply_malformed", fix=_REPORT) from error
+
+
+_AGAIN = "run the task again: it plans on what is there then"
+_REPORT = "please report this with the output of ansible-playbook -vvv"
+
+
+def _reply(stdout: str, stderr: str, code: int, windows: bool) -> dict[str, t.Any]:
+    cut = False
+    position = stdout.find(MARKER)
+    while position >= 0:
+        try:
+            found, _end = json.JSONDecoder().raw_decode(stdout, position)
+        except ValueError:
+            cut = True
+        else:
+            if isinstance(found["hyperlab"], dict):
+                return t.cast("dict[str, t.Any]", found["hyperlab"])
+        position = stdout.find(MARKER, position + 1)
+    if cut:
+        raise BadReply("the host's answer was cut; whether the changes were made is unknown", code="reply_cut", fix=_AGAIN)
+    said = " ".join((stderr or stdout).split())[:300] or "nothing"
+    if not windows:
+        raise Unsupported(
+            f"the inventory host did not start Windows PowerShell (exit code {code}); it said: {said}",
+            code="not_windows",
+            fix="run this module against a Windows host, over winrm, psrp or ssh with ansible_shell_type=powershell",
+        )
+    raise BadReply(
+        f"the host did not answer (exit code {code}); it said: {said}",
+        code="no_reply",
+        fix="see that PowerShell starts on the host: ansible HOST -m ansible.builtin.raw -a 'PowerShell -NoProfile -Command 1'",
+    )
+
+
+def _answer(step: Step, plain: Mapping[str, t.Any]) -> Answer:
+    if plain.get("skipped"):
+        return Answer(skipped=True)
+    undo = plain.get("undo")
+    return Answer(
+        rows=tuple(Row(step.save or "", row) for row in _rows(plain["output"])),
+        faults=tuple(_fault(fault) for fault in _list(plain["errors"])),
+        warnings=tuple(str(text) for text in _list(plain["warnings"])),
+        undo=_answer(step.undo, undo) if undo is not None and step.undo else None,
+    )
+
+
+def _rows(plain: t.Any) -> list[dict[str, t.Any]]:
+    rows = _list(plain)
+    if not all(isinstance(row, dict) for row in rows):
+        raise TypeError("a row is not an object")
+    return rows
+
+
+def _list(plain: t.Any) -> list[t.Any]:
+    if not isinstance(plain, list):
+        raise TypeError(f"expected a list, found {type(plain).__name__}")
+    return plain
+
+
+def _fault(plain: Mapping[str, t.Any]) -> Fault:
+    return Fault(
+        id=str(plain["id"]),
+        category=str(plain["category"]),
+        reason=str(plain["reason"]),
+        message=str(plain["message"]),
+        hresult=int(plain.get("hresult") or 0),
+    )
+
+
+def _count(answers: t.Any) -> int:
+    return len(answers) if isinstance(answers, list) else 0
+
+
+def _text(output: bytes | str) -> str:
+    return output if isinstance(output, str) else output.decode("utf-8", "replace")
+
+
+def _is_windows(connection: Connection) -> bool:
+    shell = getattr(connection, "_shell", None)
+    return bool(getattr(shell, "_IS_WINDOWS", False)) or connection.transport in ("winrm", "psrp")

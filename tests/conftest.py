@@ -1,0 +1,60 @@
+"""Make any checkout importable as the collection that it is, and play playbooks."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import typing as t
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from ansible_collections.hyperlab.nested.tests.plays import Play
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PLACE = pathlib.Path("ansible_collections", "hyperlab", "nested")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--payloads", metavar="FILE", help="write every payload that the cases send into this file, one a line")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set Ansible up before any test imports it: it reads its settings once."""
+    own = ROOT / ".ansible"
+    # a developer's configuration or an installed copy of the collection must not decide what is tested
+    for name in [name for name in os.environ if name.startswith("ANSIBLE_") and not name.startswith("ANSIBLE_TEST")]:
+        del os.environ[name]
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(own / "cache" / "hypothesis"))
+    os.environ |= {
+        "ANSIBLE_COLLECTIONS_PATH": str(_tree(own / "tree")),
+        "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
+        "ANSIBLE_HOME": str(own / "home"),
+    }
+    from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415
+    from ansible.utils.collection_loader import AnsibleCollectionConfig  # noqa: PLC0415
+
+    if AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+
+
+def _tree(tree: pathlib.Path) -> pathlib.Path:
+    """The folder above ansible_collections/: where the checkout lies, or else one with a link to it."""
+    if ROOT.parts[-3:] == PLACE.parts:
+        return ROOT.parents[2]
+    link = tree / PLACE
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(ROOT, link.parent)
+    if not link.is_symlink() or os.readlink(link) != target:  # noqa: PTH115
+        mine = link.with_name(f".nested.{os.getpid()}")  # replacing is atomic: several workers, one link
+        mine.symlink_to(target)
+        mine.replace(link)
+    return tree
+
+
+@pytest.fixture
+def play(tmp_path: pathlib.Path) -> Play:
+    """play(playbook, inventory, *arguments) -> PlayResult: see tests/plays.py."""
+    from ansible_collections.hyperlab.nested.tests.plays import Play  # noqa: PLC0415
+
+    return Play(tmp_path)
