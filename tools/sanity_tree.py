@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,10 +89,9 @@ def write_get_pip(home: Path) -> None:
     script.write_text(GET_PIP.format(main=PIP.format(environment=environment, uv=uv)), encoding="utf-8")
 
 
-def environment_of(home: Path) -> dict[str, str]:
+def environment_of(home: Path, programs: Path) -> dict[str, str]:
     """An environment in which only this Python and the system's are found; a pyenv shim that does not start would be fatal."""
-    shims = os.path.join(".pyenv", "shims")  # noqa: PTH118
-    path = [str(Path(sys.executable).parent), *(one for one in os.environ["PATH"].split(os.pathsep) if not one.rstrip("/").endswith(shims))]
+    path = [str(programs), *(one for one in os.environ["PATH"].split(os.pathsep) if Path(one).parts[-2:] != (".pyenv", "shims"))]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_") and name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "HOME": str(home), "PATH": os.pathsep.join(path)}
 
@@ -105,9 +105,23 @@ def main() -> int:
     tree = ROOT / ".ansible" / "test" / chosen.command
     copy_checkout(tree / COLLECTION)
     write_get_pip(tree / "home")
-    ansible_test = Path(sys.executable).parent / "ansible-test"
-    command = [str(ansible_test), chosen.command, "--color", "no", "--python", chosen.python, *arguments]
-    return subprocess.call(command, cwd=tree / COLLECTION, env=environment_of(tree / "home"))
+    with tempfile.TemporaryDirectory(prefix="hyperlab-nested-") as folder:
+        programs = Path(sys.executable).parent
+        if chosen.command != "sanity" and " " in str(programs):
+            # here it puts the path of Python behind #!, where a blank ends it
+            programs = Path(folder, "environment", "bin")
+            programs.parent.symlink_to(sys.prefix)
+        command = [
+            str(programs / "python"),
+            str(programs / "ansible-test"),
+            chosen.command,
+            "--color",
+            "no",
+            "--python",
+            chosen.python,
+            *arguments,
+        ]
+        return subprocess.call(command, cwd=tree / COLLECTION, env=environment_of(tree / "home", programs))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._converge import Resource, converge, failed
-from ..module_utils._errors import HypervError, Unsupported
+from ..module_utils._errors import HypervError, InvalidOptions, Unsupported
 from ..plugin_utils._wire import ConnectionTransport
 
 if t.TYPE_CHECKING:
@@ -76,17 +77,19 @@ class ActionModule(ActionBase):
 
     def _options(self, module: str, resource: Resource, secrets: set[str]) -> Options:
         kwargs = resource.SPEC.to_kwargs()
-        checked = ArgumentSpecValidator(
-            kwargs["argument_spec"], **{name: rule for name, rule in kwargs.items() if name != "argument_spec"}
-        ).validate(dict(self._task.args))
-        secrets |= {str(value) for value in checked._no_log_values}
-        if checked.error_messages:
-            said = "; ".join(checked.error_messages).replace("Unsupported parameters for", f"hyperlab.nested.{module} has no option")
-            raise HypervError(said, code="invalid_options", fix=f"see ansible-doc hyperlab.nested.{module}")
+        checked = ArgumentSpecValidator(kwargs.pop("argument_spec"), **kwargs).validate(dict(self._task.args))
+        secrets |= resource.SPEC.secrets(checked.validated_parameters)
+        if checked.errors:
+            said = "; ".join(_message(error) for error in checked.errors)
+            raise InvalidOptions(said, fix=f"see ansible-doc hyperlab.nested.{module}")
         return resource.SPEC.parse(checked.validated_parameters)
 
     def _log(self, module: str) -> t.Callable[[str], None]:
         return lambda text: Display().vvv(f"{module}: {text}", host=self._play_context.remote_addr)
+
+
+def _message(error: Exception) -> str:
+    return f"unsupported parameters: {error}" if isinstance(error, UnsupportedError) else str(error)
 
 
 def _resource(module: str) -> Resource:

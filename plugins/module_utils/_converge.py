@@ -11,7 +11,7 @@ read and planned before the first is written.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._errors import HypervError, NotApplied, Refused, SeveralErrors, from_fault
 from ._plan import STOPPED, Change, Plan, with_power_cycle
@@ -138,16 +138,20 @@ def _written(resource: Resource, part: Part, run: Run) -> dict[str, t.Any]:
     count = len(queries)
     outcome = _outcome(part.plan, answers[count:-count])
     failures = list(outcome.failures)
+    done: Sequence[Change] = outcome.done
     found: dict[str, t.Any] = {}
     try:
         after = resource.State.from_answers(part.options, _checked(queries, answers[-count:]))
         found = after.result()
-        failures += _not_applied(resource.plan(part.options, after), {failure["subject"] for failure in failures})
+        again = resource.plan(part.options, after)
+        missed = [change for change in again.changes if change.subject.label not in {failure["subject"] for failure in failures}]
+        failures += [failure for change in missed for failure in _not_applied(change)]
+        done = [_without(change, missed) for change in done]
     except HypervError as error:
         if not failures:
             failures.append({"subject": error.subject, **error.as_dict(), "done": [], "undone": [], "left": []})
     return {
-        "changes": outcome.done,
+        "changes": [change for change in done if change.attributes],
         "commands": list(outcome.commands),
         "power_cycled": list(outcome.power_cycled),
         "warnings": [*part.plan.warnings, *outcome.warnings],
@@ -235,13 +239,16 @@ def _commands(script: Sequence[tuple[Step, Answer]]) -> Iterator[str]:
             yield command(step.undo)
 
 
-def _not_applied(again: Plan, failed: set[str]) -> Iterator[dict[str, t.Any]]:
-    for change in again.changes:
-        if change.subject.label in failed:
-            continue
-        for name, (found, wanted) in change.attributes.items():
-            error = NotApplied(f"'{change.subject.label}': the host accepted {name}={wanted!r}, and now it reads {found!r}")
-            yield {"subject": change.subject.label, **error.as_dict(), "done": [], "undone": [], "left": [name]}
+def _not_applied(change: Change) -> Iterator[dict[str, t.Any]]:
+    for name, (found, wanted) in change.attributes.items():
+        error = NotApplied(f"'{change.subject.label}': the host accepted {name}={wanted!r}, and now it reads {found!r}")
+        yield {"subject": change.subject.label, **error.as_dict(), "done": [], "undone": [], "left": [name]}
+
+
+def _without(change: Change, missed: Sequence[Change]) -> Change:
+    """The change without the attributes that read otherwise afterwards."""
+    names = {name for each in missed if each.subject.label == change.subject.label for name in each.attributes}
+    return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
 
 
 def _result(results: Sequence[dict[str, t.Any]], diff: bool) -> dict[str, t.Any]:
@@ -291,12 +298,26 @@ def _diff(changes: Sequence[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
 
 def _failed(failures: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:
     first = failures[0]
-    msg = first["msg"] if len(failures) == 1 else f"{len(failures)} failures: " + "; ".join(failure["msg"] for failure in failures)
-    return {"failed": True, "failures": list(failures), "error_code": first["error_code"], "msg": msg, "fix": first["fix"]}
+    return {
+        "failed": True,
+        "failures": list(failures),
+        "error_code": first["error_code"],
+        "msg": _message([(failure["msg"], failure["fix"]) for failure in failures]),
+        "fix": first["fix"],
+    }
+
+
+def _message(pairs: Sequence[tuple[str, str]]) -> str:
+    """What is wrong and the way out, in whole sentences; a way out that is the same for several is said once."""
+    by_fix: dict[str, list[str]] = {}
+    for msg, fix in pairs:
+        by_fix.setdefault(fix, []).append(msg)
+    return " ".join(f"{'; '.join(msgs)}. {fix[:1].upper()}{fix[1:]}{'' if fix.endswith('?') else '.'}" for fix, msgs in by_fix.items())
 
 
 def failed(error: HypervError) -> dict[str, t.Any]:
     """The result of a task that an error ended before anything was changed."""
     errors = error.errors if isinstance(error, SeveralErrors) else (error,)
     failures = [{"subject": each.subject, **each.as_dict(), "done": [], "undone": [], "left": []} for each in errors if each.subject]
-    return {"failed": True, "changed": False, **error.as_dict(), **({"failures": failures} if failures else {})}
+    result = {"failed": True, "changed": False, **error.as_dict(), "msg": _message([(each.msg, each.fix) for each in errors])}
+    return {**result, "failures": failures} if failures else result

@@ -15,6 +15,7 @@ HypervError
 │   ├── ChangedMeanwhile   changed_meanwhile
 │   ├── WrongState         wrong_state
 │   ├── OutOfMemory        out_of_memory
+│   ├── StartFailed        start_failed
 │   └── TimedOut           timed_out
 ├── NotApplied             not_applied              the host said yes, and the state says no
 └── BadReply               one code each            the runner's answer is missing, cut or not ours
@@ -80,6 +81,7 @@ class HostFault(HypervError):
     """The host refused a call, and nothing more precise is known than its own words."""
 
     code = "host_refused"
+    fix = "read the host's own words above, and its event log (Hyper-V-VMMS, Admin)"
 
 
 class AccessDenied(HostFault):
@@ -127,10 +129,18 @@ class OutOfMemory(HostFault):
     fix = "stop other VMs or give this one less startup memory"
 
 
+class StartFailed(HostFault):
+    """The VM did not start."""
+
+    code = "start_failed"
+    fix = "read the host's own words above, and its event log (Hyper-V-Worker, Admin)"
+
+
 class TimedOut(HostFault):
     """Something was waited for, and did not come."""
 
     code = "timed_out"
+    fix = "look at the VM's console, then run the task again"
 
 
 class NotApplied(HypervError):
@@ -165,6 +175,8 @@ _BY_KIND: dict[str, type[HostFault]] = {
     "InvalidState": WrongState,
     "OutOfMemory": OutOfMemory,
 }
+# Where the kind says nothing more than that it failed, the cmdlet does.
+_BY_CMDLET: dict[str, type[HostFault]] = {"StartVM": StartFailed}
 _BY_CATEGORY: dict[str, type[HostFault]] = {"PermissionDenied": AccessDenied}
 MAPPED = frozenset(_BY_KIND)
 
@@ -175,7 +187,8 @@ def from_fault(fault: Fault, doing: str, *, subject: str = "", reading: bool = F
     While reading, ObjectNotFound is how the Hyper-V module says that it does not reach vmms; while writing, that the
     object is gone.
     """
-    kind = _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or HostFault
+    cmdlet = fault.id.rpartition(".")[2]
+    kind = _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or _BY_CMDLET.get(cmdlet) or HostFault
     if reading and kind is ChangedMeanwhile and fault.kind == "ObjectNotFound":
         kind = VmmsUnreachable
     about = f"{subject}: " if subject else ""

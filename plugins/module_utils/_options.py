@@ -131,6 +131,10 @@ class Spec:
         """The keyword arguments of AnsibleModule and of ArgumentSpecValidator."""
         return {"argument_spec": self.argument_spec(), **{name: rule for name, rule in self.rules.items() if rule}}
 
+    def secrets(self, parameters: Mapping[str, t.Any]) -> set[str]:
+        """The values of options that must not be shown."""
+        return {str(parameters[name]) for name, option in self.options.items() if option.no_log and parameters.get(name)}
+
     def parse(self, parameters: Mapping[str, t.Any], place: str = "") -> Options:
         """Options from parameters that the argument spec has accepted; raises InvalidOptions."""
         options = Options({name: option.parse(f"{place}{name}", parameters.get(name)) for name, option in self.options.items()})

@@ -45,7 +45,8 @@ def intercept(call: Call) -> t.Literal["run", "failed", "silent"]:
     for fault in call.host.faults:
         if fault.cmdlet.lower() == call.cmdlet.lower() and _concerns(fault, call) and _is_due(fault) and fate == "run":
             if not fault.silent:
-                call.write_error(fault.id, fault.category, fault.message)
+                reason = "VirtualizationException" if call.error_source.startswith("Microsoft.HyperV.") else "CimException"
+                call.write_error(fault.id, fault.category, fault.message, reason)
             if fault.vm is None or not _leave_out(fault.vm, call):
                 fate = "silent" if fault.silent else "failed"
     return fate

@@ -87,7 +87,7 @@ def _lease(host: Host, switch: Switch, adapter: Adapter) -> str | None:
     """What DHCP gives a guest: the network outside has a server and ICS is one; WinNAT is none (facts 5.3)."""
     if switch.type != "External" and not switch.automatic:
         return None
-    own = {item.index for item in management_adapters(host, switch)}
+    own = {item.index for item in (*management_adapters(host, switch), physical_adapter(host, switch.adapter)) if item}
     for address in host.addresses:
         if address.adapter not in own or ":" in address.address:
             continue
@@ -263,7 +263,11 @@ def _cim_names(class_name: str, namespace: str = "ROOT/StandardCimv2") -> tuple[
 
 
 class CimInstance(Live):
-    """An instance of a CIM class."""
+    """An instance of a CIM class; `Host.without_properties` names it by that class."""
+
+    def names(self) -> list[str]:
+        short = self.type_names[0].rpartition("/")[2]
+        return [name for name in self.properties if f"{short}.{name}" not in self.host.without_properties]
 
     def gone(self) -> bool:
         """Whether the host has lost what it describes."""

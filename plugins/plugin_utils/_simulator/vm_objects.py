@@ -427,7 +427,7 @@ def service_name(host: Host, service: str) -> str:
     return dict(zip(SERVICES, _SERVICE_NAMES[host.language], strict=True))[service]
 
 
-def integration_services(host: Host, vm: Vm) -> list[Live]:
+def integration_services(host: Host, vm: Vm) -> list[VMIntegrationComponent]:
     """All integration services of a VM."""
     return [VMIntegrationComponent(host, vm, service) for service in SERVICES]
 

@@ -118,10 +118,10 @@ def _ip(call: Call) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _refuse_existing(call: Call, ip: t.Any, adapter: HostAdapter) -> None:
-    for other in call.host.addresses:
-        if ipaddress.ip_address(other.address) != ip:
+    for other in visible_addresses(call.host):
+        if ipaddress.ip_address(other.address.address) != ip:
             continue
-        if other.adapter == adapter.index:
+        if other.address.adapter == adapter.index:
             cdxml.fail(call, 87, "Instance MSFT_NetIPAddress already exists")
         cdxml.fail(call, 5010)
 

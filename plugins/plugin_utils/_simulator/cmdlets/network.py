@@ -364,17 +364,13 @@ def _bindable(call: Call, own: Switch | None = None) -> HostAdapter | None:
 
 
 def _join_host(host: Host, switch: Switch) -> None:
-    """Give the host its adapter on a switch; an external switch takes the physical adapter's addresses there, or nowhere."""
-    physical = physical_adapter(host, switch.adapter) if switch.type == "External" else None
-    new = None
-    if switch.type != "Private" and switch.allow_management_os and not management_adapters(host, switch):
-        new = _add_management_adapter(host, switch, switch.name)
-    if physical is None:
+    """Give the host its adapter on a switch; that of an external one takes over the physical adapter's addresses."""
+    if switch.type == "Private" or not switch.allow_management_os or management_adapters(host, switch):
         return
-    if new is not None:
+    new = _add_management_adapter(host, switch, switch.name)
+    physical = physical_adapter(host, switch.adapter) if switch.type == "External" else None
+    if physical is not None:
         _move_addresses(host, physical, new)
-    elif not management_adapters(host, switch):
-        host.addresses[:] = [address for address in host.addresses if address.adapter != physical.index]
 
 
 def _move_addresses(host: Host, old: HostAdapter, new: HostAdapter) -> None:

@@ -236,6 +236,12 @@ def _check(host: Host) -> None:
             raise ProfileError(f"address {address.address}: say with `on` which adapter has it")
     for nat in host.nats:
         _parse(ipaddress.ip_network, nat.prefix, f"NAT {nat.name!r}")
+    for index, fault in enumerate(host.faults):
+        if not re.fullmatch(r"[A-Za-z]+-[A-Za-z]+", fault.cmdlet):
+            raise ProfileError(f"faults[{index}]: {fault.cmdlet!r} is not written as Verb-Noun")
+    for index, event in enumerate(host.events):
+        if event.process < 1:
+            raise ProfileError(f"events[{index}]: processes are counted from 1")
     for vm in host.vms:
         for check in _VM_CHECKS:
             problem = check(host, vm)
