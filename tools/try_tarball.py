@@ -60,19 +60,20 @@ def main() -> int:
                 cwd=folder,
                 env=env,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                capture_output=True,
                 text=True,
                 check=False,
             )
             if done.returncode:
-                sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+                sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
             return done.stdout
 
         run("ansible-galaxy", "collection", "install", "--offline", "-p", str(collections), str(tarball))
         run("ansible-galaxy", "collection", "verify", "--offline", "hyperlab.nested")
         for kind, plugin in PLUGINS.items():
             documented = json.loads(run("ansible-doc", "--json", "-t", kind, plugin))
+            if plugin not in documented:
+                sys.exit(f"{plugin} is not in the tarball, or Ansible cannot read its documentation")
             used = Path(documented[plugin]["doc"]["filename"])
             if not used.is_relative_to(collections):
                 sys.exit(f"{plugin} was taken from {used}, and not from the tarball")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ._errors import HypervError, NotApplied, Refused, SeveralErrors, from_fault
+from ._errors import HostFault, HypervError, NotApplied, Refused, SeveralErrors, WrongState, from_fault
 from ._plan import STOPPED, Change, Plan, with_power_cycle
 from ._render import command
 from ._steps import Answer, Answers, Run, Step
@@ -226,7 +226,10 @@ def _explained(step: Step, answer: Answer, label: str, stuck: str | None) -> Hyp
             fix="the guest may still be shutting down: look at it, then raise shutdown_timeout or set when_running=turn_off",
         )
     doing = "Stop-VM" if step.verb_noun == "Receive-Job" else command(step)
-    return from_fault(fault, doing, subject=label)
+    error = from_fault(fault, doing, subject=label)
+    if step.hint and type(error) in (HostFault, WrongState):
+        error.fix = step.hint
+    return error
 
 
 def _commands(script: Sequence[tuple[Step, Answer]]) -> Iterator[str]:

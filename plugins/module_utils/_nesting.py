@@ -26,6 +26,9 @@ FIRST_AMD_CLIENT = 22000
 MINIMUM_VERSION = {"Intel": (8, 0), "AMD": (9, 3)}
 """Lowest VM configuration version, by the vendor of the host's processor."""
 
+MEMORY_ADVISED = 4 * 1024**3
+"""What the guide of 2016 demanded of a nested host, and Microsoft's script still asks for; Hyper-V does not check it."""
+
 _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
 _WORKSTATION = 1
 """Win32_OperatingSystem.ProductType of client Windows."""
@@ -35,7 +38,12 @@ QUERIES = (
     Step(
         "CimCmdlets\\Get-CimInstance", {"ClassName": "Win32_OperatingSystem"}, save="os", select=("BuildNumber", "Caption", "ProductType")
     ),
-    Step("CimCmdlets\\Get-CimInstance", {"ClassName": "Win32_Processor"}, save="cpus", select=("Manufacturer", "Name")),
+    Step(
+        "CimCmdlets\\Get-CimInstance",
+        {"ClassName": "Win32_Processor"},
+        save="cpus",
+        select=("Manufacturer", "Name", "VirtualizationFirmwareEnabled"),
+    ),
 )
 
 

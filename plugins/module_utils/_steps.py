@@ -76,6 +76,8 @@ class Step:
     """For queries: fault kinds that mean "not there"; any other fault of a query is an error."""
     poll: bool = field(default=False, kw_only=True)
     """A part of the plan that only looks or waits: it is not a command that a person would type."""
+    hint: str = field(default="", kw_only=True)
+    """The way out when the host refuses this step without a reason of which the error knows a better one."""
 
     @property
     def verb_noun(self) -> str:

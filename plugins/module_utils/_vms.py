@@ -81,15 +81,15 @@ class Vm:
         return self.row.ref("State", shown=self.shown, Id=same)
 
 
-def vm_queries(names: Sequence[str], fields: tuple[str, ...] = VM_FIELDS, save: str = "vms") -> tuple[Step, ...]:
+def vm_queries(names: Sequence[str], fields: tuple[str, ...] = VM_FIELDS, *, absent: frozenset[str] = frozenset()) -> tuple[Step, ...]:
     """Get-VM by name, and by id when a name could be one."""
     if not names:
         return ()
     parameters: dict[str, t.Any] = {"Name": list(names)} if len(names) <= FEW and not any(map(_is_pattern, names)) else {}
-    steps = [Step("Hyper-V\\Get-VM", parameters, save=save, where={"Name": tuple(names)}, select=fields, absent=NO_VM)]
+    steps = [Step("Hyper-V\\Get-VM", parameters, save="vms", where={"Name": tuple(names)}, select=fields, absent=NO_VM | absent)]
     ids = tuple(filter(None, map(as_id, names)))
     if ids:
-        steps.append(Step("Hyper-V\\Get-VM", save=f"{save}#id", where={"Id": ids}, select=fields))
+        steps.append(Step("Hyper-V\\Get-VM", save="vms#id", where={"Id": ids}, select=fields, absent=absent))
     return tuple(steps)
 
 
@@ -119,7 +119,14 @@ def power_queries(options: t.Any) -> tuple[Step, ...]:
 
 def find_vms(names: Sequence[str], answers: Answers) -> list[Vm]:
     """The named VMs, each once, in the order of their names; none or two of a name are errors, all of them at once."""
-    rows = {str(row["Id"]): row for row in reversed(answers.rows("vms"))}
+    vms, errors = look_up(names, answers)
+    raise_all(errors)
+    return vms
+
+
+def look_up(names: Sequence[str], answers: Answers) -> tuple[list[Vm], list[HypervError]]:
+    """The named VMs that exist once, and an error (vm_not_found, vm_ambiguous; its subject is the name) for each other name."""
+    rows = _by_id(answers)
     by_name: dict[str, list[Row]] = {}
     for row in rows.values():
         by_name.setdefault(ordinal(row["Name"]), []).append(row)
@@ -134,8 +141,20 @@ def find_vms(names: Sequence[str], answers: Answers) -> list[Vm]:
             found |= matches
         else:
             errors.append(_not_one(name, list(matches)))
-    raise_all(errors)
-    return _vms(found, answers)
+    return _vms(found, answers), errors
+
+
+def every_vm(answers: Answers) -> list[Vm]:
+    """All VMs that were read, for a query that names none."""
+    return _vms(_by_id(answers), answers)
+
+
+def _by_id(answers: Answers) -> dict[str, Row]:
+    """VMs by id; one that was read by name and by id counts as read by name."""
+    found: dict[str, Row] = {}
+    for row in answers.rows("vms"):
+        found.setdefault(str(row["Id"]), row)
+    return found
 
 
 def as_id(name: str) -> str | None:

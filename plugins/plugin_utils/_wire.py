@@ -24,9 +24,12 @@ PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -E
 PROTOCOL = 1
 MARKER = '{"hyperlab":'
 _REFUSED = {
-    "truncated": "the host got only a part of what was sent, and did nothing",
-    "language_mode": "PowerShell runs in constrained language mode there (App Control), which cannot run the runner; nothing was done",
-    "secret_too_long": "a secret is longer than 65,536 characters; nothing was done",
+    "truncated": ("the host got only a part of what was sent, and did nothing", "run the task again"),
+    "language_mode": (
+        "PowerShell runs in constrained language mode there (App Control), which cannot run the runner; nothing was done",
+        "let the connection's user run PowerShell in full language mode: the host's App Control or AppLocker policy forbids it",
+    ),
+    "secret_too_long": ("a secret is longer than 65,536 characters; nothing was done", "give a shorter secret"),
 }
 
 
@@ -164,25 +167,35 @@ def _from(value: From, secrets: list[str]) -> dict[str, t.Any]:
 def decode(steps: Sequence[Step], stdout: str, stderr: str, code: int, *, windows: bool = True) -> list[Answer]:
     """The answers in what the host printed; anything that is not a whole answer of ours is an error."""
     reply = _reply(stdout, stderr, code, windows)
-    refused = reply.get("refused")
-    if refused is not None:
-        raise BadReply(f"the runner refused: {_REFUSED.get(refused, refused)}", code=f"runner_refused_{refused}", fix="run the task again")
+    if reply.get("refused") is not None:
+        raise _refusal(str(reply["refused"]))
     if reply.get("protocol") != PROTOCOL:
         raise BadReply(
             f"the host answered with protocol {reply.get('protocol')!r}, not {PROTOCOL}",
             code="protocol_mismatch",
             fix="use the same version of hyperlab.nested everywhere",
         )
-    if reply.get("error") is not None:
-        fault = _fault(reply["error"])
-        raise BadReply(f"the runner could not read its payload: {fault.message} [{fault.id}]", code="payload_refused", fix=_REPORT)
-    answers = reply.get("steps")
-    if not isinstance(answers, list) or len(answers) != len(steps):
-        raise BadReply(f"the host answered to {_count(answers)} steps of {len(steps)}", code="reply_incomplete", fix=_AGAIN)
     try:
-        return [_answer(step, answer) for step, answer in zip(steps, answers, strict=True)]
+        return _answers(steps, reply)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadReply(f"the host's answer has another form than agreed: {error!r}", code="reply_malformed", fix=_REPORT) from error
+
+
+def _refusal(why: str) -> BadReply:
+    msg, fix = _REFUSED.get(why, (why, _REPORT))
+    return BadReply(f"the runner refused: {msg}", code=f"runner_refused_{why}", fix=fix)
+
+
+def _answers(steps: Sequence[Step], reply: Mapping[str, t.Any]) -> list[Answer]:
+    answers = _list(reply.get("steps"))
+    if reply.get("error") is not None:
+        fault = _fault(reply["error"])
+        raise BadReply(
+            f"the runner gave up after {len(answers)} of {len(steps)} steps: {fault.message} [{fault.id}]", code="payload_refused", fix=_REPORT
+        )
+    if len(answers) != len(steps):
+        raise BadReply(f"the host answered to {len(answers)} steps of {len(steps)}", code="reply_incomplete", fix=_AGAIN)
+    return [_answer(step, answer) for step, answer in zip(steps, answers, strict=True)]
 
 
 _AGAIN = "run the task again: it plans on what is there then"
@@ -195,7 +208,7 @@ def _reply(stdout: str, stderr: str, code: int, windows: bool) -> dict[str, t.An
     while position >= 0:
         try:
             found, _end = json.JSONDecoder().raw_decode(stdout, position)
-        except ValueError:
+        except (ValueError, RecursionError):
             cut = True
         else:
             if isinstance(found["hyperlab"], dict):
@@ -218,13 +231,15 @@ def _reply(stdout: str, stderr: str, code: int, windows: bool) -> dict[str, t.An
 
 
 def _answer(step: Step, plain: Mapping[str, t.Any]) -> Answer:
-    if plain.get("skipped"):
+    if "skipped" in plain:
+        if plain["skipped"] is not True or not step.group:
+            raise ValueError("a step was skipped that cannot be")
         return Answer(skipped=True)
     undo = plain.get("undo")
     return Answer(
         rows=tuple(Row(step.save or "", row) for row in _rows(plain["output"])),
         faults=tuple(_fault(fault) for fault in _list(plain["errors"])),
-        warnings=tuple(str(text) for text in _list(plain["warnings"])),
+        warnings=tuple(_string(text) for text in _list(plain["warnings"])),
         undo=_answer(step.undo, undo) if undo is not None and step.undo else None,
     )
 
@@ -244,16 +259,18 @@ def _list(plain: t.Any) -> list[t.Any]:
 
 def _fault(plain: Mapping[str, t.Any]) -> Fault:
     return Fault(
-        id=str(plain["id"]),
-        category=str(plain["category"]),
-        reason=str(plain["reason"]),
-        message=str(plain["message"]),
-        hresult=int(plain.get("hresult") or 0),
+        id=_string(plain["id"]),
+        category=_string(plain["category"]),
+        reason=_string(plain["reason"]),
+        message=_string(plain["message"]),
+        hresult=int(plain["hresult"]),
     )
 
 
-def _count(answers: t.Any) -> int:
-    return len(answers) if isinstance(answers, list) else 0
+def _string(plain: t.Any) -> str:
+    if not isinstance(plain, str):
+        raise TypeError(f"expected a text, found {type(plain).__name__}")
+    return plain
 
 
 def _text(output: bytes | str) -> str:

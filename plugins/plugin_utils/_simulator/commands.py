@@ -182,7 +182,8 @@ def _readable(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [_readable(item) for item in value]
     if isinstance(value, Live):
-        return " ".join([value.type_names[0].rpartition(".")[2], *(str(value.get(name)) for name in _TELLING if name in value.names())])
+        words = dict.fromkeys(f"'{value.get(name)}'" for name in _TELLING if name in value.names())
+        return " ".join([value.type_names[0].rpartition(".")[2], *words])
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 

@@ -46,7 +46,7 @@ def wait(host: Host, seconds: float) -> None:
 def arrive(host: Host, vm: Vm, state: State) -> None:
     """Put a VM into a settled state now."""
     was, vm.state, vm.move = vm.state, state, None
-    if state == "Running" and was not in ON:
+    if state == "Running" and was in ("Off", "OffCritical", "Saved", "Starting"):
         _give_macs(host, vm)
         # a restored guest goes on where it was, with its services up
         vm.started = host.clock if was != "Saved" else host.clock - max(vm.guest.boot_seconds, vm.guest.address_seconds)

@@ -34,6 +34,7 @@ LONGEST_SECRET = 65_536
 
 Result = tuple[int, bytes, bytes]
 
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A payload with its secrets, as the runner gets them."""

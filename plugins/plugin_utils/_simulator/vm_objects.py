@@ -582,13 +582,26 @@ class VMHost(HostLive):
     )
 
 
+_WINDOWS: t.Final[Mapping[str, str]] = {
+    "5.0": "Microsoft Windows 8.1/Server 2012 R2",
+    "8.0": "Microsoft Windows 10 Anniversary Update/Server 2016",
+    "8.1": "Microsoft Windows 10 Creators Update",
+    "8.2": "Microsoft Windows 10 Fall Creators Update/Server 1709",
+    "8.3": "Microsoft Windows 10 April 2018 Update/Server 1803",
+    "9.0": "Microsoft Windows 10 October 2018 Update/Server 2019",
+    "9.1": "Microsoft Windows 10 May 2019 Update/Server 1903",
+    "9.2": "Microsoft Windows 10 May 2020 Update/Server 2003",
+}
+"""The names that are known (gh:MicrosoftDocs/windowsserverdocs#5354)."""
+
+
 class VMHostSupportedVersion(HostLive):
     """One of Get-VMHostSupportedVersion."""
 
     type_names = _types("VMHostSupportedVersion", "VirtualizationObject")
     properties: t.ClassVar[Properties] = _all(
         {
-            "Name": lambda live: live.version,
+            "Name": lambda live: _WINDOWS.get(live.version, f"Configuration version {live.version}"),
             "Version": lambda live: live.version,
             "IsDefault": lambda live: live.version == live.host.default_version,
         },
@@ -662,9 +675,11 @@ class Job(Live):
         self.command = command
         self.errors: list[Record] = []
         self.failed = False
-        self.removed = False
         self.unfinished: list[Callable[[], bool]] = []
         """What the job still waits for: each answers whether it is not done yet."""
+
+    def freeze(self) -> None:
+        """Nothing: a job is live on every Windows."""
 
     @property
     def state(self) -> str:

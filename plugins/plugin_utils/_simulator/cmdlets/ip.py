@@ -84,6 +84,8 @@ def new_net_ip_address(call: Call) -> Iterator[NetIPAddress]:
     # 32 when omitted: works locally, but there is no on-link route (facts 5.6)
     length = call.get("PrefixLength", ip.max_prefixlen)
     only_active = call.get("PolicyStore") is not None
+    if call.get("AddressFamily", f"IPv{ip.version}") != f"IPv{ip.version}":
+        cdxml.fail(call, 87)
     if length > ip.max_prefixlen or (only_active and _store(call) != "ActiveStore"):
         cdxml.fail(call, 87)
     if adapter.status == "Disconnected" and not only_active:

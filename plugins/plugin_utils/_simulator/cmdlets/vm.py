@@ -18,7 +18,7 @@ from ..text import same_text
 from ..vm_objects import VirtualMachine, VMHost, VMHostSupportedVersion
 from ..wildcards import has_wildcards
 from .storage import file_exists, find_disk
-from .vm_devices import OFF, change_memory, check_memory
+from .vm_devices import OFF, change_memory, check_memory, set_count
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,10 +72,10 @@ def new_vm(call: Call) -> Iterable[t.Any]:
     host, name = call.host, call.get("Name", "New Virtual Machine")
     generation = int(call.get("Generation", 1))
     vm = Vm(name=name, id=ids.new_guid(host), generation=generation, version=_version(call))
+    startup = Size(call.get("MemoryStartupBytes", 512 * MB))
     # a client gives new VMs dynamic memory (gh:dsccommunity/HyperVDsc#89)
-    vm.memory = Memory(dynamic=host.client, startup=Size(call.get("MemoryStartupBytes", 512 * MB)))
-    vm.memory.startup = check_memory(call, vm, {"startup": vm.memory.startup})["startup"]
-    vm.memory.minimum = min(vm.memory.minimum, vm.memory.startup)
+    vm.memory = Memory(dynamic=host.client, minimum=min(startup, Size(512 * MB)))
+    vm.memory.startup = check_memory(call, vm, {"startup": startup})["startup"]
     folder = call.get("Path", "").rstrip("\\")
     vm.path = f"{folder}\\{name}" if folder else host.virtual_machine_path
     vm.secure_boot = generation == 2
@@ -188,7 +188,7 @@ def _set_vm(call: Call, vm: Vm) -> None:
     if "ProcessorCount" in call.values:
         if vm.state not in OFF:
             wrong_state(call, f"Modifying the properties of '{vm.name}' failed.")
-        vm.processor.count = call.values["ProcessorCount"]
+        set_count(call, vm, call.values["ProcessorCount"])
     given = [name for name in _FIELDS if name in call.values]
     transitional = vm.state not in (*OFF, "Running", "Saved", "Paused")
     if given and (transitional or ("AutomaticStopAction" in given and vm.state not in OFF)):

@@ -92,10 +92,16 @@ def _set_processor(call: Call, vm: Vm) -> None:
     for name in _UNMODELLED:
         if name in call.values:
             raise NotSimulated(f"Set-VMProcessor -{name}")
-    if call.get("Count", 1) < 1:
-        device_failure(call, vm, "Processor", "InvalidParameter", f"Invalid processor count assigned for '{vm.name}'.")
-    vm.processor.count = call.get("Count", vm.processor.count)
+    if "Count" in call.values:
+        set_count(call, vm, call.values["Count"])
     vm.processor.expose_virtualization_extensions = call.get(_FLAG, vm.processor.expose_virtualization_extensions)
+
+
+def set_count(call: Call, vm: Vm, count: int) -> None:
+    """Change the number of processors; more than the host has is an error of Start-VM only (gh:canonical/multipass#3352)."""
+    if count < 1:
+        device_failure(call, vm, "Processor", "InvalidParameter", f"Invalid processor count assigned for '{vm.name}'.")
+    vm.processor.count = count
 
 
 @simulate("Hyper-V\\Get-VMMemory", "VMName VM")
@@ -177,7 +183,7 @@ def check_memory(call: Call, vm: Vm, wish: dict[str, t.Any]) -> dict[str, t.Any]
         if name in wish and not least <= wish[name] <= most:
             device_failure(call, vm, "Memory", "InvalidParameter", f"The value {wish[name]} is not between {least} and {most}.")
     after: Memory = dataclasses.replace(vm.memory, **wish)
-    if after.dynamic and vm.memory != after and not after.minimum <= after.startup <= after.maximum:
+    if after.dynamic and wish.keys() & {"dynamic", *_SIZES} and not after.minimum <= after.startup <= after.maximum:
         device_failure(call, vm, "Memory", "InvalidParameter", f"Invalid startup memory value assigned for '{vm.name}'.")
     return wish
 

@@ -168,13 +168,15 @@ def restart(call: Call, vm: Vm, job: Job | None) -> None:
 
 def _wait_for(call: Call, vm: Vm) -> None:
     there = power.addresses_known if call.get("For") == "IPAddress" else power.services_up
-    timeout, delay = call.get("Timeout", 300), call.get("Delay", 5)
-    end = call.host.clock + timeout
+    timeout, delay = call.get("Timeout", 300), max(1, call.get("Delay", 5))
+    longest = vm.guest.boot_seconds + vm.guest.address_seconds + 2 * delay
+    began = call.host.clock
     while not there(call.host, vm):
-        if timeout < 0 and not vm.guest.integration_services:
-            raise NotSimulated("Restart-VM -Wait that never ends")
-        if timeout >= 0 and call.host.clock >= end:
+        waited = call.host.clock - began
+        if 0 <= timeout <= waited:
             fail(call, "OperationFailed", "The operation did not complete in the specified time.")
+        if timeout < 0 and waited > longest:
+            raise NotSimulated("Restart-VM -Wait that never ends")
         power.wait(call.host, delay)
 
 

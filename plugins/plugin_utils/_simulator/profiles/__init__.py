@@ -220,14 +220,28 @@ def _register_disks(host: Host) -> None:
 
 
 def _check(host: Host) -> None:
+    for part in (_check_doubles, _check_network, _check_mishaps):
+        part(host)
+    if host.default_version not in host.supported_versions:
+        raise ProfileError(f"default_version {host.default_version!r} is none of supported_versions")
+    for vm in host.vms:
+        for check in _VM_CHECKS:
+            problem = check(host, vm)
+            if problem:
+                raise ProfileError(f"VM {vm.name!r}: {problem}")
+
+
+def _check_doubles(host: Host) -> None:
+    # names of VMs and of switches are not unique (facts 5.1, 11); those of adapters are
     _unique((vm.id for vm in host.vms), "VMs have the id")
     _unique((switch.id for switch in host.switches), "switches have the id")
     _unique((adapter.id for adapter in host.adapters), "adapters have the id")
     _unique((adapter.index for adapter in host.adapters), "adapters have the interface index")
     _unique((ordinal_upper(adapter.name) for adapter in host.adapters), "adapters have the name")
     _unique((ordinal_upper(disk.path) for disk in host.disks), "disks have the path")
-    if host.default_version not in host.supported_versions:
-        raise ProfileError(f"default_version {host.default_version!r} is none of supported_versions")
+
+
+def _check_network(host: Host) -> None:
     for switch in host.switches:
         _check_switch(host, switch)
     for address in host.addresses:
@@ -236,17 +250,15 @@ def _check(host: Host) -> None:
             raise ProfileError(f"address {address.address}: say with `on` which adapter has it")
     for nat in host.nats:
         _parse(ipaddress.ip_network, nat.prefix, f"NAT {nat.name!r}")
+
+
+def _check_mishaps(host: Host) -> None:
     for index, fault in enumerate(host.faults):
         if not re.fullmatch(r"[A-Za-z]+-[A-Za-z]+", fault.cmdlet):
             raise ProfileError(f"faults[{index}]: {fault.cmdlet!r} is not written as Verb-Noun")
     for index, event in enumerate(host.events):
         if event.process < 1:
             raise ProfileError(f"events[{index}]: processes are counted from 1")
-    for vm in host.vms:
-        for check in _VM_CHECKS:
-            problem = check(host, vm)
-            if problem:
-                raise ProfileError(f"VM {vm.name!r}: {problem}")
 
 
 def _unique(values: Iterable[t.Any], text: str) -> None:

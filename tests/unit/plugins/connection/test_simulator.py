@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import typing as t
 
 import pytest
@@ -12,9 +11,11 @@ from ansible.errors import AnsibleError
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
+
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import wire
 
 if t.TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable
 
 CANARY = "canary-3f1b"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import faults
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import Call, Live
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Adapter, Event, Fault, Host, Vm

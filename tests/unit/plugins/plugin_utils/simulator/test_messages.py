@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import messages
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import Record
 
@@ -19,7 +20,9 @@ def test_english_stays() -> None:
 
 
 @pytest.mark.parametrize("language", ["fr-FR", "ja-JP", "zh-CN", "de-DE"])
-@pytest.mark.parametrize("category", ["ObjectNotFound", "InvalidArgument", "InvalidOperation", "PermissionDenied", "NotSpecified", "WriteError"])
+@pytest.mark.parametrize(
+    "category", ["ObjectNotFound", "InvalidArgument", "InvalidOperation", "PermissionDenied", "NotSpecified", "WriteError"]
+)
 def test_only_names_remain(language: str, category: str) -> None:
     local = messages.localise(language, record(category=category))
     assert (local.id, local.category, local.reason) == ("ObjectNotFound,X", category, "VirtualizationException")

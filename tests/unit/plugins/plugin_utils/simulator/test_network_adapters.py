@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import binder
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import binder, wildcards
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Adapter, Host, Move, Vm
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.vm_objects import VirtualMachine
@@ -206,3 +206,20 @@ def test_a_thousand_vms_answer_quickly() -> None:
     assert len(rows) == 2000
     assert all(vm.adapters[1].mac_address_spoofing for vm in host.vms)
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("Net*", "network adapter", True),
+        ("l1-?", "l1-ab", False),
+        ("a[1-3]", "A2", True),
+        ("a[1]", "a[1]", False),
+        ("a`[1`]", "a[1]", True),
+        ("a[^1]", "a2", False),
+        ("a.c", "abc", False),
+        ("a`*", "ab", False),
+    ],
+)
+def test_wildcards(pattern: str, text: str, fits: bool) -> None:
+    assert wildcards.matcher(pattern)(text) is fits

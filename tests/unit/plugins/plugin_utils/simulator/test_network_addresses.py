@@ -87,6 +87,7 @@ def test_the_prefix_length_is_32_unless_given(host: Host) -> None:
         ({"IPAddress": "192.168.100.1", "InterfaceIndex": 5}, ("Windows System Error 5010", "NotSpecified")),
         ({"IPAddress": "10.9.0.1", "InterfaceIndex": 99}, ("Windows System Error 1168", "ObjectNotFound")),
         ({"IPAddress": "10.9.0.1", "InterfaceAlias": "none"}, ("Windows System Error 1168", "ObjectNotFound")),
+        ({"IPAddress": "10.9.0.1", "AddressFamily": "IPv6", "InterfaceIndex": 6}, EXISTS),
         ({"IPAddress": "10.9.0", "InterfaceIndex": 6}, EXISTS),
         ({"IPAddress": "10.9.0.1", "InterfaceIndex": 6, "PrefixLength": 33}, EXISTS),
         ({"IPAddress": "10.9.0.1", "InterfaceIndex": 6, "PolicyStore": "PersistentStore"}, EXISTS),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pathlib
 import typing as t
 
 import pytest
+
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import profiles, schema
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host
+
+if t.TYPE_CHECKING:
+    import pathlib
+
 
 NAMES = [f"{name}-{cpu}" for name in ("server2016", "server2019", "server2022", "server2025", "windows11") for cpu in ("amd", "intel")]
 DEFAULT_SWITCH = "c08cb7b8-9b3c-408e-8e30-5e16a3aeb444"
@@ -140,7 +144,7 @@ def test_what_cannot_be_is_refused_in_words(load: t.Callable[..., Host], text: s
 
 
 def test_a_profile_that_is_not_there(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(schema.ProfileError, match="neither a file .* nor a profile of the collection: server2016-amd, "):
+    with pytest.raises(schema.ProfileError, match=r"neither a file .* nor a profile of the collection: server2016-amd, "):
         profiles.load_profile("server2012-intel")
     (tmp_path / "a.yml").write_text("based_on: b.yml\n")
     (tmp_path / "b.yml").write_text("based_on: a.yml\n")

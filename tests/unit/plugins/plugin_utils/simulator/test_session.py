@@ -8,11 +8,12 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import wire
+
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host, Vm
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.profiles import complete
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import LocalHost, read, script
+from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import wire
 
 PAYLOAD = {"protocol": 1, "steps": []}
 

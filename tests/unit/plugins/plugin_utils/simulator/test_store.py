@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import pathlib
 import stat
+import typing as t
 
 import pytest
+
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import store
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.commands import Entry
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.schema import ProfileError
+
+if t.TYPE_CHECKING:
+    import pathlib
 
 
 @pytest.fixture
@@ -35,9 +39,14 @@ def test_after_an_exception_nothing_has_changed(path: pathlib.Path) -> None:
     with store.open_host(path, "server2022-intel"):
         pass
     before = path.read_bytes()
-    with pytest.raises(NotSimulated), store.open_host(path, "server2022-intel", journal) as host:
-        host.processes = 7
-        raise NotSimulated("x")
+
+    def change_and_fail() -> None:
+        with store.open_host(path, "server2022-intel", journal) as host:
+            host.processes = 7
+            raise NotSimulated("x")
+
+    with pytest.raises(NotSimulated):
+        change_and_fail()
     assert path.read_bytes() == before
     assert sorted(file.name for file in path.parent.iterdir()) == ["host.json", "host.json.lock"]
 
@@ -50,7 +59,7 @@ def test_a_save_that_fails_leaves_the_old_file(path: pathlib.Path, monkeypatch: 
     def fail(*_args: object, **_kwargs: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(store.json, "dump", fail)
+    monkeypatch.setattr(json, "dump", fail)
     with pytest.raises(OSError, match="disk full"), store.open_host(path, "server2022-intel") as host:
         host.processes = 7
     assert path.read_bytes() == before

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import standin
 
 TRANSCRIPTS = json.loads((pathlib.Path(__file__).parents[4] / "data" / "transcripts.json").read_text(encoding="utf-8"))
-SECRETS = ["pä$s'w\"ord", "second"]
+SECRETS: list[str | None] = ["pä$s'w\"ord", "second"]
 NOT_REPLAYED = {
     "command": "runs a command line in a real shell, which a pretended host has not",
     "command_ignores_input": "runs a command line in a real shell, which a pretended host has not",
