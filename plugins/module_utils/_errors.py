@@ -15,6 +15,8 @@ HypervError
 │   ├── ChangedMeanwhile   changed_meanwhile
 │   ├── WrongState         wrong_state
 │   ├── OutOfMemory        out_of_memory
+│   ├── NatRefused         nat_refused              WinNAT knows a reason that Get-NetNat does not show
+│   ├── AddressExists      address_in_use
 │   ├── StartFailed        start_failed
 │   └── TimedOut           timed_out
 ├── NotApplied             not_applied              the host said yes, and the state says no
@@ -136,10 +138,28 @@ class StartFailed(HostFault):
     fix = "read the host's own words above, and its event log (Hyper-V-Worker, Admin)"
 
 
+class NatRefused(HostFault):
+    """WinNAT refused a NAT although nothing that can be read speaks against it (facts 5.3, 5.4)."""
+
+    code = "nat_refused"
+    fix = (
+        "something that Get-NetNat does not list has that name or prefix, or has the NAT of this host: look at container networks"
+        " (Get-HnsNetwork, docker network ls), Internet Connection Sharing and RRAS; remove it, or choose another nat_name and prefix"
+    )
+
+
+class AddressExists(HostFault):
+    """The address is on this adapter or on another one, be it only in the persistent store (facts 5.6)."""
+
+    code = "address_in_use"
+    fix = "look for it with Get-NetIPAddress -IPAddress ADDRESS -PolicyStore PersistentStore, and remove it or choose another one"
+
+
 class TimedOut(HostFault):
     """Something was waited for, and did not come."""
 
     code = "timed_out"
+    fix = "look at what keeps the host busy, and run the task again"
     fix = "look at the VM's console, then run the task again"
 
 
@@ -177,6 +197,13 @@ _BY_KIND: dict[str, type[HostFault]] = {
 }
 # Where the kind says nothing more than that it failed, the cmdlet does.
 _BY_CMDLET: dict[str, type[HostFault]] = {"StartVM": StartFailed}
+# Net* cmdlets have one kind for a Windows error whatever it is about, so the cmdlet counts, too (facts 5.4, 5.6).
+_BY_ID: dict[str, type[HostFault]] = {
+    "Windows System Error 52,New-NetNat": NatRefused,
+    "Windows System Error 87,New-NetNat": NatRefused,
+    "Windows System Error 87,New-NetIPAddress": AddressExists,
+    "Windows System Error 5010,New-NetIPAddress": AddressExists,
+}
 _BY_CATEGORY: dict[str, type[HostFault]] = {"PermissionDenied": AccessDenied}
 MAPPED = frozenset(_BY_KIND)
 
@@ -188,7 +215,7 @@ def from_fault(fault: Fault, doing: str, *, subject: str = "", reading: bool = F
     object is gone.
     """
     cmdlet = fault.id.rpartition(".")[2]
-    kind = _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or _BY_CMDLET.get(cmdlet) or HostFault
+    kind = _BY_ID.get(fault.id) or _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or _BY_CMDLET.get(cmdlet) or HostFault
     if reading and kind is ChangedMeanwhile and fault.kind == "ObjectNotFound":
         kind = VmmsUnreachable
     about = f"{subject}: " if subject else ""

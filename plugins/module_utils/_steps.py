@@ -49,7 +49,7 @@ class Until:
 
     seconds: float
     every: float = 2.0
-    where: Mapping[str, Plain | Sequence[Plain]] = field(default_factory=dict)
+    where: Mapping[str, Plain | From | Sequence[Plain]] = field(default_factory=dict)
     stop: Sequence[str] = ()
     """Fault ids or reasons that asking again cannot mend."""
 
@@ -155,6 +155,10 @@ class Answers:
     def asked(self, name: str) -> bool:
         """Whether there was such a query at all."""
         return name in self._answers
+
+    def missing(self, name: str) -> bool:
+        """Whether the host answered the query with a fault that means "not there"."""
+        return any(answer.faults for answer in self._answers.get(name, ()))
 
 
 Run = t.Callable[[Sequence[Step]], Sequence[Answer]]

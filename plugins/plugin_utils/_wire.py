@@ -20,6 +20,8 @@ from ..module_utils._steps import Answer, Credential, Fault, From, Row, Step, Un
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+T = t.TypeVar("T")
+
 PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
 PROTOCOL = 1
 MARKER = '{"hyperlab":'
@@ -191,7 +193,9 @@ def _answers(steps: Sequence[Step], reply: Mapping[str, t.Any]) -> list[Answer]:
     if reply.get("error") is not None:
         fault = _fault(reply["error"])
         raise BadReply(
-            f"the runner gave up after {len(answers)} of {len(steps)} steps: {fault.message} [{fault.id}]", code="payload_refused", fix=_REPORT
+            f"the runner gave up after {len(answers)} of {len(steps)} steps: {fault.message} [{fault.id}]",
+            code="payload_refused",
+            fix=_REPORT,
         )
     if len(answers) != len(steps):
         raise BadReply(f"the host answered to {len(answers)} steps of {len(steps)}", code="reply_incomplete", fix=_AGAIN)
@@ -239,7 +243,7 @@ def _answer(step: Step, plain: Mapping[str, t.Any]) -> Answer:
     return Answer(
         rows=tuple(Row(step.save or "", row) for row in _rows(plain["output"])),
         faults=tuple(_fault(fault) for fault in _list(plain["errors"])),
-        warnings=tuple(_string(text) for text in _list(plain["warnings"])),
+        warnings=tuple(_typed(str, text) for text in _list(plain["warnings"])),
         undo=_answer(step.undo, undo) if undo is not None and step.undo else None,
     )
 
@@ -252,25 +256,23 @@ def _rows(plain: t.Any) -> list[dict[str, t.Any]]:
 
 
 def _list(plain: t.Any) -> list[t.Any]:
-    if not isinstance(plain, list):
-        raise TypeError(f"expected a list, found {type(plain).__name__}")
+    return _typed(list, plain)
+
+
+def _typed(kind: type[T], plain: t.Any) -> T:
+    if type(plain) is not kind:
+        raise TypeError(f"expected {kind.__name__}, found {type(plain).__name__}")
     return plain
 
 
 def _fault(plain: Mapping[str, t.Any]) -> Fault:
     return Fault(
-        id=_string(plain["id"]),
-        category=_string(plain["category"]),
-        reason=_string(plain["reason"]),
-        message=_string(plain["message"]),
-        hresult=int(plain["hresult"]),
+        id=_typed(str, plain["id"]),
+        category=_typed(str, plain["category"]),
+        reason=_typed(str, plain["reason"]),
+        message=_typed(str, plain["message"]),
+        hresult=_typed(int, plain["hresult"]),
     )
-
-
-def _string(plain: t.Any) -> str:
-    if not isinstance(plain, str):
-        raise TypeError(f"expected a text, found {type(plain).__name__}")
-    return plain
 
 
 def _text(output: bytes | str) -> str:

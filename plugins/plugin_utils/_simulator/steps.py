@@ -175,6 +175,7 @@ class Session:
     def _invoke_call(self, step: Json, said: _Said) -> list[t.Any]:
         records: list[Record] = []
         objects: list[t.Any] = []
+        power.wait(self.host, CALL_SECONDS)
         try:
             objects = self._call(step, records, said.notes)
             if _has(step, "where"):
@@ -187,7 +188,6 @@ class Session:
 
     def _call(self, step: Json, records: list[Record], notes: list[str]) -> list[t.Any]:
         values = {name: self._from_wire(value) for name, value in _mapping(_require(step, "parameters")).items()}
-        power.wait(self.host, CALL_SECONDS)
         if _has(step, "inside"):
             named = {int(index) for index in _list(_require(step, "secrets"))}
             handed = [s.plain if s and index in named else None for index, s in enumerate(self._secrets)]

@@ -174,8 +174,9 @@ def test_waiting_costs_simulated_time_only(host: Host) -> None:
 
 
 def test_waiting_without_a_pause_ends(host: Host) -> None:
-    [answer] = run(host, get(until={"seconds": 2, "every": 0, "where": {"State": ["'Off"]}}))
-    assert ids(answer) == ["Hyperlab.Timeout"]
+    wait = {"seconds": 2, "every": 0, "where": {"State": ["'Off"]}}
+    answers = run(host, get(until=wait), stop(until=wait), get(parameters={"Name": {"$from": "nothing"}}, until=wait))
+    assert [ids(answer)[-1] for answer in answers] == ["Hyperlab.Timeout"] * 3
 
 
 def test_a_wrong_value_in_until_ends_the_payload(host: Host) -> None:

@@ -146,6 +146,20 @@ def test_a_vm_that_cannot_be_made_leaves_nothing(parameters: dict[str, t.Any], e
     assert (answer.objects, answer.errors, host.vms, len(host.disks)) == ([], [error], [], 1)
 
 
+@pytest.mark.parametrize(
+    ("device", "first"),
+    [("CD", "SCSI 0:1"), ("VHD", "SCSI 0:0"), ("NetworkAdapter", "adapter"), (None, "SCSI 0:0")],
+)
+def test_the_boot_device_of_a_new_vm(device: str | None, first: str) -> None:
+    host = lab(disks=[Disk(path="C:\\there.vhdx")])
+
+    run(host, "New-VM", Name="l1", Generation=2, VHDPath="c:/there.vhdx", **({"BootDevice": device} if device else {}))
+
+    [vm] = host.vms
+    assert vm.first_boot == (vm.adapters[0].id if first == "adapter" else first)
+    assert (vm.drives[0].path, len(host.disks)) == ("C:\\there.vhdx", 1)
+
+
 def test_two_vms_may_have_one_name() -> None:
     host = lab(Vm(name="l1"))
 
@@ -207,11 +221,17 @@ def test_remove_leaves_the_disks_and_merges_checkpoints() -> None:
 
 
 def test_update_version() -> None:
-    host = lab(Vm(name="old", version="8.0"), Vm(name="new"), Vm(name="on", version="8.0", state="Running"))
+    host = lab(
+        Vm(name="old", version="8.0"),
+        Vm(name="new"),
+        Vm(name="on", version="8.0", state="Running"),
+        Vm(name="saved", version="9.0", state="Saved"),
+    )
 
-    answer = run(host, "Update-VMVersion", Name=["old", "new", "on"], Force=True)
+    answer = run(host, "Update-VMVersion", Name="*", Force=True)
 
-    assert [vm.version for vm in host.vms] == ["10.0", "10.0", "8.0"]
+    assert [vm.version for vm in host.vms] == ["10.0", "10.0", "8.0", "10.0"]
+    assert host.vms[3].state == "Off"
     assert (answer.errors, len(answer.warnings)) == ([INVALID_STATE], 1)
 
 

@@ -7,6 +7,7 @@ import typing as t
 import pytest
 
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import (
     GB,
     Adapter,
@@ -17,6 +18,7 @@ from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model i
     Guest,
     Host,
     Memory,
+    Move,
     Processor,
     Vm,
 )
@@ -98,6 +100,45 @@ def test_stops_without_the_guest(state: t.Any, how: dict[str, bool], after: str)
     answer = run(host, "Stop-VM", Name="l1", **how)
 
     assert (states(host), answer.errors, host.clock) == ([after], [], before)
+
+
+def test_force_on_a_paused_vm_is_an_error_and_turns_it_off() -> None:
+    host = lab(Vm(name="l1", state="Paused"))
+
+    assert (run(host, "Stop-VM", Name="l1", Force=True).errors, states(host)) == ([INVALID_STATE], ["Off"])
+
+
+@pytest.mark.parametrize("cmdlet", ["Start-VM", "Stop-VM"])
+def test_a_vm_between_two_states_takes_no_orders(cmdlet: str) -> None:
+    host = lab(Vm(name="l1", state="Starting"))
+
+    assert (run(host, cmdlet, Name="l1").errors, states(host)) == ([INVALID_STATE], ["Starting"])
+
+
+def test_a_move_arrives_when_it_is_due() -> None:
+    host = lab(Vm(name="l1", state="Starting", adapters=[Adapter()]))
+    host.vms[0].move = Move(state="Running", at=host.clock + 5)
+
+    power.wait(host, 4)
+    assert states(host) == ["Starting"]
+    power.wait(host, 1)
+    assert (states(host), host.vms[0].started, host.vms[0].adapters[0].mac[:6]) == (["Running"], host.clock, "00155D")
+
+
+def test_a_restored_guest_is_up_at_once() -> None:
+    host = lab(Vm(name="l1", state="Saved"))
+
+    run(host, "Start-VM", Name="l1")
+
+    assert run(host, "Get-VM").column("Heartbeat") == ["OkApplicationsUnknown"]
+    assert run(host, "Stop-VM", Name="l1").errors == []
+
+
+def test_a_wait_that_never_ends_is_refused() -> None:
+    host = lab(Vm(name="l1", state="Running", guest=Guest(installed=False)))
+
+    with pytest.raises(NotSimulated, match="never ends"):
+        run(host, "Restart-VM", Name="l1", Force=True, Wait=True, Timeout=-1)
 
 
 def test_save_and_turn_off_exclude_each_other() -> None:
