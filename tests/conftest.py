@@ -6,6 +6,7 @@ import os
 import pathlib
 import typing as t
 
+import hypothesis
 import pytest
 
 if t.TYPE_CHECKING:
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("ANSIBLE_") and not name.startswith("ANSIBLE_TEST")]:
         del os.environ[name]
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(own / "cache" / "hypothesis"))
+    hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+    hypothesis.settings.load_profile("repeatable")
     os.environ |= {
         "ANSIBLE_COLLECTIONS_PATH": str(_tree(own / "tree")),
         "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),

@@ -79,9 +79,8 @@ class ActionModule(ActionBase):
         kwargs = resource.SPEC.to_kwargs()
         checked = ArgumentSpecValidator(kwargs.pop("argument_spec"), **kwargs).validate(dict(self._task.args))
         secrets |= resource.SPEC.secrets(checked.validated_parameters)
-        if checked.errors:
-            said = "; ".join(_message(error) for error in checked.errors)
-            raise InvalidOptions(said, fix=f"see ansible-doc hyperlab.nested.{module}")
+        if checked.error_messages:
+            raise InvalidOptions("; ".join(map(_message, checked.errors.errors)), fix=f"see ansible-doc hyperlab.nested.{module}")
         return resource.SPEC.parse(checked.validated_parameters)
 
     def _log(self, module: str) -> t.Callable[[str], None]:

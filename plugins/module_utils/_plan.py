@@ -13,12 +13,14 @@ from ._errors import HypervError, Refused, raise_all
 from ._steps import From, Step, Until, renamed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ._vms import Vm
 
 STOPPED = "stopped"
 """Under this name the second process saves the VMs again, once they are off."""
+GONE = "Gone"
+"""The wanted end of a VM that is removed."""
 
 
 class Subject(t.Protocol):
@@ -56,11 +58,33 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unmet:
+    """A subject that is not yet as it is waited for, and the error if it never is."""
+
+    subject: Subject
+    error: HypervError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """What to wait for when all changes are made: side by side, under one deadline. It is no change."""
+
+    seconds: float
+    unmet: Callable[[t.Any], Sequence[Unmet]]
+    """Whom to wait for still, by the state that was read last."""
+    steps: Callable[[t.Any, float], tuple[Step, ...]]
+    """From that state and the seconds that are left: what lets time pass on the host before the next reading."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """The ordered difference between what is wanted and what was found."""
 
     changes: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = ()
+    ends: tuple[tuple[Vm, str], ...] = ()
+    """VMs and the power state that each shall be in at the end, or GONE; any other VM ends as it was."""
+    wait: Wait | None = None
     opening: tuple[Step, ...] = ()
     """Steps of the power cycle before the changes."""
     closing: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
@@ -68,10 +92,19 @@ class Plan:
     power_cycled: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, changes: Iterable[Change], warnings: Iterable[str] = (), errors: Sequence[HypervError] = ()) -> Plan:
+    def of(
+        cls,
+        changes: Iterable[Change],
+        warnings: Iterable[str] = (),
+        errors: Sequence[HypervError] = (),
+        *,
+        ends: Iterable[tuple[Vm, str]] = (),
+        wait: Wait | None = None,
+    ) -> Plan:
         """A plan of the changes in which something differs; with errors nothing is planned at all."""
         raise_all(errors)
-        return cls(changes=tuple(_grouped(change) for change in changes if change.real), warnings=tuple(warnings))
+        real = tuple(_grouped(change) for change in changes if change.real)
+        return cls(changes=real, warnings=tuple(warnings), ends=tuple(ends), wait=wait)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -92,27 +125,95 @@ def _grouped(change: Change) -> Change:
 
 
 def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
-    """Add the stops and starts that the plan's changes need: the only code that power cycles a VM for a change.
+    """Add the stops and starts that the plan's changes and ends need: the only code that brings a VM to another power state.
 
-    One cycle per VM, all VMs under one deadline, the former power state restored; refuses by what really changes.
+    One cycle per VM, all VMs under one deadline, the former power state restored unless the plan names another end; refuses
+    by what really changes.
     """
-    vms = {change.subject.id: t.cast("Vm", change.subject) for change in plan.changes if change.needs_off}
-    if not vms:
-        return plan
-    raise_all([error for vm in vms.values() for error in _refusals(vm, options)])
-    cycled = {vm_id: vm for vm_id, vm in vms.items() if vm.state != "Off"}
-    if not cycled:
-        return plan
-    changes = tuple(_when_stopped(change) if change.subject.id in cycled else change for change in plan.changes)
+    changing = {change.subject.id: t.cast("Vm", change.subject) for change in plan.changes if change.needs_off}
+    ends = {vm.id: (vm, end) for vm, end in plan.ends if vm.id in changing or end not in (vm.state, GONE)}
+    through_off = changing | {vm_id: vm for vm_id, (vm, end) in ends.items() if end == "Off"}
+    errors = [error for vm_id, vm in through_off.items() for error in _refusals(vm, options, _why(vm_id, changing, ends))]
+    errors += [error for vm_id, (vm, _end) in ends.items() if vm_id not in through_off for error in _unsettled(vm)]
+    raise_all(errors)
+    stopping = {vm_id: vm for vm_id, vm in through_off.items() if vm.state != "Off"}
     discarded = tuple(
-        Change(subject=vm, attributes={"power_state": ("saved", "off")}, steps=()) for vm in cycled.values() if vm.state == "Saved"
+        Change(subject=vm, attributes={"power_state": ("saved", "off")}, steps=())
+        for vm_id, vm in stopping.items()
+        if vm.state == "Saved" and vm_id not in ends
     )
+    ways = {vm_id: _way(vm, ends[vm_id][1] if vm_id in ends else _end(vm), vm_id in stopping) for vm_id, vm in through_off.items()}
+    ways |= {vm_id: _way(vm, end, False) for vm_id, (vm, end) in ends.items() if vm_id not in through_off}
     return replace(
         plan,
-        changes=discarded + changes,
-        opening=stop_steps(list(cycled.values()), options),
-        closing={vm_id: _restart(vm) for vm_id, vm in cycled.items()},
-        power_cycled=tuple(vm.label for vm in cycled.values() if vm.state != "Saved"),
+        changes=discarded + tuple(_when_stopped(change) if change.subject.id in stopping else change for change in plan.changes),
+        opening=stop_steps(list(stopping.values()), options) if stopping else (),
+        closing={vm_id: way for vm_id, way in ways.items() if way},
+        power_cycled=tuple(
+            vm.label
+            for vm_id, vm in stopping.items()
+            if vm.state != "Saved" and (ends[vm_id][1] if vm_id in ends else _end(vm)) not in ("Off", GONE)
+        ),
+    )
+
+
+def power_change(vm: Vm, end: str) -> Change:
+    """What a result says of a VM that Plan.ends brings to another power state."""
+    return Change(subject=vm, attributes={"power_state": (vm.state.lower(), end.lower())}, steps=())
+
+
+def still(vm: Vm) -> Step:
+    """Fails its group unless the VM is in the state that was planned on: for changes whose own calls do not name the VM."""
+    return Step("Hyper-V\\Get-VM", {"Id": replace(vm.ref, property="Id")}, poll=True)
+
+
+def _end(vm: Vm) -> str:
+    """Where a VM that was stopped for a change ends by itself: as it was, save that a discarded state cannot come back."""
+    return "Off" if vm.state == "Saved" else vm.state
+
+
+def _why(vm_id: str, changing: Mapping[str, Vm], ends: Mapping[str, tuple[Vm, str]]) -> str:
+    end = ends[vm_id][1] if vm_id in ends else ""
+    return "removing it" if end == GONE else "this change" if vm_id in changing else "state=off"
+
+
+def _way(vm: Vm, end: str, stopped: bool) -> tuple[Step, ...]:
+    """The steps after the changes of a VM: from where it is by then to its end."""
+    if end == GONE:
+        return ()
+    if not stopped:
+        return tuple(replace(step, group=vm.id) for step in power_steps(vm.state, end, vm.ref, vm.again))
+    again = From(save=STOPPED, where={"Id": vm.id}, shown=vm.shown)
+    if end == "Off":
+        # nothing else may be left to do, and then nothing else would notice a VM that did not stop
+        off = From(save=STOPPED, where={"Id": vm.id, "State": "Off"}, property="Id")
+        return (Step("Hyper-V\\Get-VM", {"Id": off}, group=vm.id, poll=True),)
+    return tuple(replace(step, group=vm.id) for step in power_steps("Off", end, again, again))
+
+
+_WAYS = {
+    ("Off", "Running"): ("Start-VM",),
+    ("Off", "Paused"): ("Start-VM", "Suspend-VM"),
+    ("Off", "Saved"): ("Start-VM", "Save-VM"),
+    ("Running", "Paused"): ("Suspend-VM",),
+    ("Running", "Saved"): ("Save-VM",),
+    ("Paused", "Running"): ("Resume-VM",),
+    ("Paused", "Saved"): ("Save-VM",),
+    ("Saved", "Running"): ("Start-VM",),
+    ("Saved", "Paused"): ("Start-VM", "Suspend-VM"),
+}
+
+
+def power_steps(now: str, end: str, ref: From, again: From) -> tuple[Step, ...]:
+    """From one settled power state to another that is not Off; `ref` is the VM for the first step, `again` for later ones."""
+    cmdlets = _WAYS.get((now, end), ())
+    back: dict[str, Step] = {
+        "Off": Step("Hyper-V\\Stop-VM", {"VM": again, "TurnOff": True, "Force": True}),
+        "Saved": Step("Hyper-V\\Save-VM", {"VM": again}),
+    }
+    return tuple(
+        Step(f"Hyper-V\\{cmdlet}", {"VM": again if number else ref}, undo=None if number == len(cmdlets) - 1 else back.get(now))
+        for number, cmdlet in enumerate(cmdlets)
     )
 
 
@@ -159,19 +260,6 @@ def _stop(vm: Vm, options: t.Any) -> list[Step]:
     return steps
 
 
-def _restart(vm: Vm) -> tuple[Step, ...]:
-    stopped = From(save=STOPPED, where={"Id": vm.id}, shown=vm.shown)
-    if vm.state == "Running":
-        return (Step("Hyper-V\\Start-VM", {"VM": stopped}, group=vm.id),)
-    if vm.state == "Paused":
-        turn_off = Step("Hyper-V\\Stop-VM", {"VM": stopped, "TurnOff": True, "Force": True})
-        return (
-            Step("Hyper-V\\Start-VM", {"VM": stopped}, group=vm.id, undo=turn_off),
-            Step("Hyper-V\\Suspend-VM", {"VM": stopped}, group=vm.id),
-        )
-    return ()
-
-
 def _when_stopped(change: Change) -> Change:
     """The change on the VM as it was read again after the stop."""
 
@@ -193,15 +281,25 @@ def _refusals(vm: Vm, options: t.Any, why: str = "this change") -> list[HypervEr
     return [refusal] if refusal else []
 
 
+def _unsettled(vm: Vm, about: str = "") -> list[HypervError]:
+    """Why no power state can be left or reached at all just now."""
+    about = about or f"VM '{vm.label}' is {vm.state}"
+    if vm.state.endswith("Critical"):
+        fix = "repair the VM's storage first"
+        return [Refused(f"{about}, and it has lost its storage", code="vm_critical", subject=vm.label, fix=fix)]
+    if vm.state not in ("Off", "Running", "Paused", "Saved"):
+        return [Refused(about, code="vm_busy", subject=vm.label, fix="wait until the VM has settled and run the task again")]
+    return []
+
+
 def _refusal(vm: Vm, options: t.Any, why: str) -> HypervError | None:
     state = vm.state
     if state == "Off":
         return None
     about = f"VM '{vm.label}' is {state}; {why} needs it Off"
-    if state.endswith("Critical"):
-        return Refused(f"{about}, and it has lost its storage", code="vm_critical", subject=vm.label, fix="repair the VM's storage first")
-    if state not in ("Running", "Paused", "Saved"):
-        return Refused(f"{about}", code="vm_busy", subject=vm.label, fix="wait until the VM has settled and run the task again")
+    unsettled = _unsettled(vm, about)
+    if unsettled:
+        return unsettled[0]
     if vm.clustered:
         return Refused(
             f"{about}, and it is clustered: the cluster would start it elsewhere",

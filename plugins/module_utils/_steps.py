@@ -13,7 +13,7 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-Plain = str | int | float | bool | None
+Plain: t.TypeAlias = "str | int | float | bool | None"
 NOTHING: Mapping[str, t.Any] = {}
 
 
@@ -40,7 +40,7 @@ class Credential:
     password: str = field(repr=False)
 
 
-Value = Plain | From | Credential | Sequence[Plain]
+Value: t.TypeAlias = "Plain | From | Credential | Sequence[Plain]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,7 +29,7 @@ def from_plain(kind: type[T], plain: t.Any, place: str = "profile") -> T:
     """Build dataclass `kind` from plain data; an unknown key or a wrong type is an error that names its place."""
     if not isinstance(plain, dict):
         raise ProfileError(f"{place}: expected a mapping, found {plain!r}")
-    fields = _fields(kind)
+    fields = _fields(t.cast("type[t.Any]", kind))
     unknown = [key for key in plain if key not in fields]
     if unknown:
         raise ProfileError(f"{place}: unknown key {unknown[0]!r}; known are {', '.join(sorted(fields))}")
@@ -74,32 +74,34 @@ def _is_default(field: dataclasses.Field[t.Any], owner: t.Any) -> bool:
     value = getattr(owner, field.name)
     if field.default_factory is not dataclasses.MISSING:
         return bool(value == field.default_factory())
-    return field.default is not dataclasses.MISSING and value == field.default and type(value) is type(field.default)
+    return field.default is not dataclasses.MISSING and value == field.default
 
 
 def _value(hint: t.Any, value: t.Any, place: str) -> t.Any:
     origin, arguments = t.get_origin(hint), t.get_args(hint)
     if origin in (t.Union, types.UnionType):
-        if value is None:
-            return None
-        return _value(next(a for a in arguments if a is not type(None)), value, place)
-    if origin is list:
-        if not isinstance(value, list):
-            raise ProfileError(f"{place}: expected a list, found {value!r}")
-        return [_value(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value)]
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ProfileError(f"{place}: expected a mapping, found {value!r}")
-        return {key: _value(arguments[1], item, f"{place}.{key}") for key, item in value.items()}
+        return None if value is None else _value(next(a for a in arguments if a is not type(None)), value, place)
+    if origin in _CONTAINERS:
+        return _contained(origin, arguments[-1], value, place)
     if origin is t.Literal:
         return _choice(arguments, value, place)
     if hint is Size:
         return size(value, place)
-    if hint is t.Any:
-        return value
     if dataclasses.is_dataclass(hint):
         return from_plain(t.cast("type[t.Any]", hint), value, place)
-    return _scalar(hint, value, place)
+    return value if hint is t.Any else _scalar(hint, value, place)
+
+
+_CONTAINERS = {list: "a list", dict: "a mapping"}
+
+
+def _contained(kind: type, hint: t.Any, value: t.Any, place: str) -> t.Any:
+    if not isinstance(value, kind):
+        raise ProfileError(f"{place}: expected {_CONTAINERS[kind]}, found {value!r}")
+    items: t.Any = value
+    if kind is dict:
+        return {key: _value(hint, item, f"{place}.{key}") for key, item in items.items()}
+    return [_value(hint, item, f"{place}[{index}]") for index, item in enumerate(items)]
 
 
 def _choice(choices: tuple[t.Any, ...], value: t.Any, place: str) -> t.Any:
@@ -111,7 +113,7 @@ def _choice(choices: tuple[t.Any, ...], value: t.Any, place: str) -> t.Any:
 def _scalar(hint: t.Any, value: t.Any, place: str) -> t.Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is not hint:
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         quote = "; put it in quotes" if hint is str else ""
         raise ProfileError(f"{place}: expected {hint.__name__}, found {value!r}{quote}")
     return value
