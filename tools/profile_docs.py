@@ -13,7 +13,6 @@ import argparse
 import ast
 import dataclasses
 import inspect
-import re
 import sys
 import types
 import typing as t
@@ -235,7 +234,7 @@ def _table(kind: type[t.Any], meanings: dict[Field, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _kind(hint: t.Any) -> str:  # noqa: PLR0911
+def _kind(hint: t.Any) -> str:
     origin, arguments = t.get_origin(hint), t.get_args(hint)
     if origin in (t.Union, types.UnionType):
         return _kind(next(each for each in arguments if each is not type(None)))
@@ -294,8 +293,8 @@ def _cmdlets() -> str:
     for name, cmdlet in sorted(CMDLETS.items()):
         known = inspect.getclosurevars(cmdlet).nonlocals["known"] - simulates._WITHOUT_MEANING  # noqa: SLF001
         module, _slash, short = name.partition("\\")
-        words = " ".join(f"-{parameter}" for parameter in sorted(known, key=str.lower))
-        lines.append(f"| `{short}` ({module}) | {re.sub(r'(-[A-Za-z0-9]+)', r'`\1`', words)} |")
+        words = " ".join(f"`-{parameter}`" for parameter in sorted(known, key=str.lower))
+        lines.append(f"| `{short}` ({module}) | {words} |")
     return "\n".join(lines) + "\n"
 
 

@@ -31,6 +31,8 @@ CLASSES = {
     "ServerManager": "Microsoft.Windows.ServerManager.Commands.{verb}{noun}Command",
     "CimCmdlets": "Microsoft.Management.Infrastructure.CimCmdlets.{verb}{noun}Command",
     "Microsoft.PowerShell.Core": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
+    "Microsoft.PowerShell.Management": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
+    "Microsoft.PowerShell.Utility": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
 }
 # facts: Install-WindowsFeature fails as AddWindowsFeatureCommand; its opposite by analogy
 CLASS_VERBS = {"Install-WindowsFeature": "Add", "Uninstall-WindowsFeature": "Remove"}
@@ -117,7 +119,8 @@ CIM_CLASSES = {
 }
 
 # Not among the pages. Knowledge, and on purpose only the part that the collection can use: jobs as objects, not by id, name, session
-# or computer, except that Remove-Job's default set is kept, so that a call without a job misses what it misses on Windows.
+# or computer, except that Remove-Job's default set is kept, so that a call without a job misses what it misses on Windows. Files by
+# their literal path only: the other set of Remove-Item reads wildcards.
 BY_HAND: dict[str, dict[str, t.Any]] = {
     "Receive-Job": {
         "module": "Microsoft.PowerShell.Core",
@@ -145,6 +148,27 @@ BY_HAND: dict[str, dict[str, t.Any]] = {
             "Id": {"type": "Int32[]"},
             "Force": {"type": "SwitchParameter", "aliases": ["F"]},
         },
+    },
+    "Remove-Item": {
+        "module": "Microsoft.PowerShell.Management",
+        "versions": VERSIONS,
+        "supports_should_process": True,
+        "default_set": "Path",
+        "parameter_sets": {"2025": {"Path": ["Path*", "Recurse", "Force"], "LiteralPath": ["LiteralPath*", "Recurse", "Force"]}},
+        "parameters": {
+            "Path": {"type": "String[]"},
+            "LiteralPath": {"type": "String[]", "aliases": ["PSPath"]},
+            "Recurse": {"type": "SwitchParameter"},
+            "Force": {"type": "SwitchParameter"},
+        },
+    },
+    "Start-Sleep": {
+        "module": "Microsoft.PowerShell.Utility",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": "Seconds",
+        "parameter_sets": {"2025": {"Seconds": ["Seconds*"], "Milliseconds": ["Milliseconds*"]}},
+        "parameters": {"Seconds": {"type": "Int32"}, "Milliseconds": {"type": "Int32"}},
     },
 }
 

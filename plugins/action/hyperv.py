@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         secrets |= resource.SPEC.secrets(checked.validated_parameters)
         if checked.error_messages:
             raise InvalidOptions("; ".join(map(_message, checked.errors.errors)), fix=f"see ansible-doc hyperlab.nested.{module}")
-        return resource.SPEC.parse(checked.validated_parameters)
+        return resource.SPEC.parse(checked.validated_parameters).but(connection_address=self._play_context.remote_addr)
 
     def _log(self, module: str) -> t.Callable[[str], None]:
         return lambda text: Display().vvv(f"{module}: {text}", host=self._play_context.remote_addr)

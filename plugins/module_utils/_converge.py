@@ -13,8 +13,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ._errors import HostFault, HypervError, NotApplied, Refused, SeveralErrors, WrongState, from_fault
-from ._plan import STOPPED, Change, Plan, with_power_cycle
+from ._errors import ChangedMeanwhile, HostFault, HypervError, NotApplied, Refused, SeveralErrors, WrongState, from_fault
+from ._plan import STOPPED, Change, Plan, Unmet, with_power_cycle
 from ._render import command
 from ._steps import Answer, Answers, Run, Step
 from ._vms import CHUNK
@@ -75,6 +75,8 @@ def converge(resource: Resource, options: Options, run: Run, *, check_mode: bool
     """Bring the host to what the options want and return the task's result; raises HypervError when nothing was changed."""
     parts = _planned(resource, options, run)
     results = [_predicted(part) if check_mode or not part.plan.changes else _written(resource, part, run) for part in parts]
+    if not check_mode:
+        results = [_waited(resource, part, result, run) for part, result in zip(parts, results, strict=True)]
     return _result(results, diff)
 
 
@@ -129,6 +131,7 @@ def _predicted(part: Part) -> dict[str, t.Any]:
         "warnings": list(plan.warnings),
         "failures": [],
         "state": part.state.result(),
+        "after": part.state,
     }
 
 
@@ -140,13 +143,14 @@ def _written(resource: Resource, part: Part, run: Run) -> dict[str, t.Any]:
     failures = list(outcome.failures)
     done: Sequence[Change] = outcome.done
     found: dict[str, t.Any] = {}
+    after: State | None = None
     try:
         after = resource.State.from_answers(part.options, _checked(queries, answers[-count:]))
         found = after.result()
         again = resource.plan(part.options, after)
         missed = [change for change in again.changes if change.subject.label not in {failure["subject"] for failure in failures}]
         failures += [failure for change in missed for failure in _not_applied(change)]
-        done = [_without(change, missed) for change in done]
+        done = [*(_without(change, missed) for change in done), *_partly(part.plan, again, outcome.failures)]
     except HypervError as error:
         if not failures:
             failures.append({"subject": error.subject, **error.as_dict(), "done": [], "undone": [], "left": []})
@@ -157,7 +161,40 @@ def _written(resource: Resource, part: Part, run: Run) -> dict[str, t.Any]:
         "warnings": [*part.plan.warnings, *outcome.warnings],
         "failures": failures,
         "state": found,
+        "after": after,
     }
+
+
+_PROCESS_SECONDS = 0.5
+"""What a remote process costs besides its steps; only so that a wait ends whatever its steps say."""
+
+
+def _waited(resource: Resource, part: Part, result: dict[str, t.Any], run: Run) -> dict[str, t.Any]:
+    """The result once what the plan waits for is there, or a failure for each subject for which it never was.
+
+    A remote process of its own, because only what was read back says whom to wait for: VMs made by this very task have no
+    id before, and those that failed are not waited for. More than one where the runner cannot see it, as it compares for
+    equality only: an address that is not link-local.
+    """
+    wait, state = part.plan.wait, result["after"]
+    if wait is None or state is None:
+        return result
+    failed = {failure["subject"] for failure in result["failures"]}
+    queries, left = resource.queries(part.options), wait.seconds
+    unmet = [each for each in wait.unmet(state) if each.subject.label not in failed]
+    while unmet and left > 0:
+        steps = wait.steps(state, left)
+        answers = run((*steps, *queries))
+        left -= sum(answer.seconds for answer in answers) + _PROCESS_SECONDS
+        state = resource.State.from_answers(part.options, _checked(queries, answers[len(steps) :]))
+        unmet = [each for each in wait.unmet(state) if each.subject.label not in failed]
+    failures = [_failed_waiting(each, result["changes"]) for each in unmet]
+    return {**result, "failures": [*result["failures"], *failures], "state": state.result()}
+
+
+def _failed_waiting(unmet: Unmet, changes: Sequence[Change]) -> dict[str, t.Any]:
+    done = [name for change in changes if change.subject.label == unmet.subject.label for name in change.attributes]
+    return {"subject": unmet.subject.label, **unmet.error.as_dict(), "done": done, "undone": [], "left": []}
 
 
 def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
@@ -252,6 +289,17 @@ def _without(change: Change, missed: Sequence[Change]) -> Change:
     """The change without the attributes that read otherwise afterwards."""
     names = {name for each in missed if each.subject.label == change.subject.label for name in each.attributes}
     return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
+
+
+def _partly(plan: Plan, again: Plan, failures: Sequence[Mapping[str, t.Any]]) -> Iterator[Change]:
+    """What a refused call changed all the same: Hyper-V resizes a running VM's memory as far as it can (facts 3.1)."""
+    left = {(each["subject"], name) for each in failures if each["error_code"] != ChangedMeanwhile.code for name in each["left"]}
+    now = {(change.subject.label, name): pair[0] for change in again.changes for name, pair in change.attributes.items()}
+    for change in plan.changes:
+        pairs = {name: (pair[0], now.get((change.subject.label, name), pair[0])) for name, pair in change.attributes.items()}
+        moved = {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and (change.subject.label, name) in left}
+        if moved:
+            yield replace(change, attributes=moved)
 
 
 def _result(results: Sequence[dict[str, t.Any]], diff: bool) -> dict[str, t.Any]:

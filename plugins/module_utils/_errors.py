@@ -8,6 +8,7 @@ HypervError
 ├── InvalidOptions         invalid_options          the task's options cannot be meant so
 ├── Unsupported            unsupported_task         become, async, a connection that is not to Windows
 ├── Refused                one code each            planning found a reason not to begin
+├── SeveralErrors          one code each            more than one of them, reported together
 ├── HostFault              host_refused             the host refused a call
 │   ├── AccessDenied       access_denied
 │   ├── HypervMissing      hyperv_missing
@@ -159,7 +160,6 @@ class TimedOut(HostFault):
     """Something was waited for, and did not come."""
 
     code = "timed_out"
-    fix = "look at what keeps the host busy, and run the task again"
     fix = "look at the VM's console, then run the task again"
 
 

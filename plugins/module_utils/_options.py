@@ -28,7 +28,10 @@ _UNITS = {"KB": 1024, "MB": MB, "GB": GB, "TB": 1024**4}
 
 
 class Options(Mapping[str, t.Any]):
-    """The validated options of a task, as attributes; None means that the option was not given: not managed."""
+    """The validated options of a task, as attributes; None means that the option was not given: not managed.
+
+    Beside them the action plugin puts `connection_address`, to which Ansible connects, for resources that must not cut it off.
+    """
 
     __slots__ = ("_values",)
 
@@ -107,6 +110,7 @@ class Spec:
         self,
         *shared: Spec,
         check: Check | None = None,
+        derive: Callable[[Options], Options] | None = None,
         mutually_exclusive: Sequence[Sequence[str]] = (),
         required_together: Sequence[Sequence[str]] = (),
         required_if: Sequence[Sequence[t.Any]] = (),
@@ -114,6 +118,8 @@ class Spec:
     ) -> None:
         self.options: dict[str, Option] = {name: option for spec in shared for name, option in spec.options.items()} | options
         self.checks: list[Check] = [each for spec in shared for each in spec.checks] + ([check] if check else [])
+        self.derive = derive
+        """Settles options that follow from others, once all checks have passed; of this spec only, not of shared ones."""
         own = {"mutually_exclusive": mutually_exclusive, "required_together": required_together, "required_if": required_if}
         self.rules: dict[str, list[t.Any]] = {
             kind: [rule for spec in shared for rule in spec.rules[kind]] + [list(rule) for rule in rules] for kind, rules in own.items()
@@ -140,7 +146,7 @@ class Spec:
         options = Options({name: option.parse(f"{place}{name}", parameters.get(name)) for name, option in self.options.items()})
         for check in self.checks:
             check(options)
-        return options
+        return self.derive(options) if self.derive else options
 
 
 def choice(*choices: str, default: str | None = None) -> Option:

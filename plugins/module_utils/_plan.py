@@ -131,29 +131,27 @@ def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
     by what really changes.
     """
     changing = {change.subject.id: t.cast("Vm", change.subject) for change in plan.changes if change.needs_off}
-    ends = {vm.id: (vm, end) for vm, end in plan.ends if vm.id in changing or end not in (vm.state, GONE)}
-    through_off = changing | {vm_id: vm for vm_id, (vm, end) in ends.items() if end == "Off"}
-    errors = [error for vm_id, vm in through_off.items() for error in _refusals(vm, options, _why(vm_id, changing, ends))]
-    errors += [error for vm_id, (vm, _end) in ends.items() if vm_id not in through_off for error in _unsettled(vm)]
-    raise_all(errors)
+    asked = {vm.id: end for vm, end in plan.ends}
+    moving = changing | {vm.id: vm for vm, end in plan.ends if end not in (vm.state, GONE)}
+    ends = {vm_id: asked.get(vm_id, _own_end(vm)) for vm_id, vm in moving.items()}
+    through_off = {vm_id: vm for vm_id, vm in moving.items() if vm_id in changing or ends[vm_id] == "Off"}
+    raise_all(
+        [error for vm_id, vm in through_off.items() for error in _refusals(vm, options, _why(ends[vm_id], vm_id in changing))]
+        + [error for vm_id, vm in moving.items() if vm_id not in through_off for error in _unsettled(vm)]
+    )
     stopping = {vm_id: vm for vm_id, vm in through_off.items() if vm.state != "Off"}
     discarded = tuple(
         Change(subject=vm, attributes={"power_state": ("saved", "off")}, steps=())
         for vm_id, vm in stopping.items()
-        if vm.state == "Saved" and vm_id not in ends
+        if vm.state == "Saved" and vm_id not in asked
     )
-    ways = {vm_id: _way(vm, ends[vm_id][1] if vm_id in ends else _end(vm), vm_id in stopping) for vm_id, vm in through_off.items()}
-    ways |= {vm_id: _way(vm, end, False) for vm_id, (vm, end) in ends.items() if vm_id not in through_off}
+    back = [vm for vm_id, vm in stopping.items() if vm.state != "Saved" and ends[vm_id] not in ("Off", GONE)]
     return replace(
         plan,
         changes=discarded + tuple(_when_stopped(change) if change.subject.id in stopping else change for change in plan.changes),
         opening=stop_steps(list(stopping.values()), options) if stopping else (),
-        closing={vm_id: way for vm_id, way in ways.items() if way},
-        power_cycled=tuple(
-            vm.label
-            for vm_id, vm in stopping.items()
-            if vm.state != "Saved" and (ends[vm_id][1] if vm_id in ends else _end(vm)) not in ("Off", GONE)
-        ),
+        closing={vm_id: _way(vm, ends[vm_id], vm_id in stopping) for vm_id, vm in moving.items()},
+        power_cycled=tuple(vm.label for vm in back),
     )
 
 
@@ -167,14 +165,13 @@ def still(vm: Vm) -> Step:
     return Step("Hyper-V\\Get-VM", {"Id": replace(vm.ref, property="Id")}, poll=True)
 
 
-def _end(vm: Vm) -> str:
-    """Where a VM that was stopped for a change ends by itself: as it was, save that a discarded state cannot come back."""
+def _own_end(vm: Vm) -> str:
+    """Where a VM that is stopped for a change ends by itself: as it was, save that a discarded state cannot come back."""
     return "Off" if vm.state == "Saved" else vm.state
 
 
-def _why(vm_id: str, changing: Mapping[str, Vm], ends: Mapping[str, tuple[Vm, str]]) -> str:
-    end = ends[vm_id][1] if vm_id in ends else ""
-    return "removing it" if end == GONE else "this change" if vm_id in changing else "state=off"
+def _why(end: str, changing: bool) -> str:
+    return "removing it" if end == GONE else "this change" if changing else "state=off"
 
 
 def _way(vm: Vm, end: str, stopped: bool) -> tuple[Step, ...]:

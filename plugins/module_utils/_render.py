@@ -14,7 +14,7 @@ from ._steps import Credential, From, Step
 
 # PowerShell ends a single-quoted string at any of these, so each is doubled.
 _QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
-_NOT_TYPED = frozenset({"AsJob", "Force", "Confirm"})
+_NOT_TYPED = frozenset({"AsJob", "Force", "Confirm", "Passthru", "PassThru"})
 """Parameters that only a program needs: a person at a prompt is asked, and answers."""
 
 
@@ -40,7 +40,7 @@ def _parameter(name: str, value: t.Any) -> list[str]:
 _NAMING = ("Name", "Names", "Path", "Notes", "Prefix", "Address", "Alias", "Description", "Version")
 """Ends of parameters whose values are names or texts, and so are quoted; other words are the cmdlet's own: On, Internal."""
 _SWITCHES = frozenset(
-    {"TurnOff", "Save", "NoVHD", "Dynamic", "Fixed", "Differencing", "ManagementOS", "IncludeHidden", "Passthru", "PassThru"}
+    {"TurnOff", "Save", "NoVHD", "Dynamic", "Fixed", "Differencing", "ManagementOS", "IncludeHidden"}
 )
 
 

@@ -132,6 +132,8 @@ class Answer:
     faults: tuple[Fault, ...] = ()
     warnings: tuple[str, ...] = ()
     skipped: bool = False
+    seconds: float = 0.0
+    """How long it took on the host."""
     undo: Answer | None = None
     """What came of the step's undo; None: it was not undone."""
 

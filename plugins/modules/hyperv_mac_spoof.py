@@ -92,7 +92,7 @@ vms:
           description: The id, which no other adapter has.
           type: str
         mac_address:
-          description: The MAC address without separators, or null before the first start of a VM whose addresses are dynamic.
+          description: The MAC address without separators; V(000000000000) before the first start of a VM whose addresses are dynamic.
           type: str
         mac_address_spoofing:
           description: Whether the adapter may send from other MAC addresses.

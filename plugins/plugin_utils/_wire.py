@@ -244,6 +244,7 @@ def _answer(step: Step, plain: Mapping[str, t.Any]) -> Answer:
         rows=tuple(Row(step.save or "", row) for row in _rows(plain["output"])),
         faults=tuple(_fault(fault) for fault in _list(plain["errors"])),
         warnings=tuple(_typed(str, text) for text in _list(plain["warnings"])),
+        seconds=float(plain.get("seconds") or 0),
         undo=_answer(step.undo, undo) if undo is not None and step.undo else None,
     )
 

@@ -30,8 +30,9 @@ class Lab:
 
     transport = "hyperlab.nested.simulator"
 
-    def __init__(self, profile: dict[str, t.Any]) -> None:
+    def __init__(self, profile: dict[str, t.Any], address: str = "hv01.example") -> None:
         self.host: Host = _host(profile)
+        self.address = address
         self.sent: list[bytes] = []
 
     def copy(self) -> Lab:
@@ -54,7 +55,7 @@ class Lab:
             checked = ArgumentSpecValidator(spec.pop("argument_spec"), **spec).validate(options)
             if checked.error_messages:
                 raise HypervError("; ".join(checked.error_messages), code="invalid_options")
-            parsed = resource.SPEC.parse(checked.validated_parameters)
+            parsed = resource.SPEC.parse(checked.validated_parameters).but(connection_address=self.address)
             return converge(resource, parsed, ConnectionTransport(self).run, check_mode=check_mode, diff=diff)
         except HypervError as error:
             return failed(error)

@@ -13,6 +13,7 @@ A case:
   profile: {based_on: server2022-intel, vms: [...]}   see docs/simulator.md
   module: hyperv_nested                               default: the folder's name
   options: {...}
+  connection: 192.0.2.10                              what Ansible connects to; default: a name
   expect:
     changed: true
     commands: [...]         exactly, in order
@@ -53,15 +54,15 @@ def name_of(path: pathlib.Path) -> str:
 
 def load(path: pathlib.Path) -> Case:
     case = yaml.load(path.read_text(encoding="utf-8"), profiles._Loader)  # noqa: S506 - a SafeLoader
-    unknown = set(case) - {"about", "profile", "module", "options", "expect", "again"}
+    unknown = set(case) - {"about", "profile", "module", "options", "connection", "expect", "again"}
     assert not unknown, f"{path}: {unknown}"
-    return {"module": path.parent.name, "again": True, **case}
+    return {"module": path.parent.name, "again": True, "connection": "hv01.example", **case}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_case(path: pathlib.Path, request: pytest.FixtureRequest) -> None:
     case = load(path)
-    lab = Lab(case["profile"])
+    lab = Lab(case["profile"], case["connection"])
     foretold = check_mode_changes_nothing(case, lab)
     before = lab.plain()
     result = lab.task(case["module"], case["options"])
@@ -79,7 +80,7 @@ def test_case(path: pathlib.Path, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_same_elsewhere(path: pathlib.Path, variant: dict[str, str]) -> None:
     case = load(path)
-    here, there = Lab(case["profile"]), Lab({**case["profile"], **variant})
+    here, there = (Lab(profile, case["connection"]) for profile in (case["profile"], {**case["profile"], **variant}))
     wanted, found = (without_texts(lab.task(case["module"], case["options"])) for lab in (here, there))
     assert found == wanted
 

@@ -28,8 +28,6 @@ SPEC = Spec(
 )
 
 ADAPTER_FIELDS = ("Id", "VMId", "Name", "MacAddress", "MacAddressSpoofing", "SwitchName")
-_UNSET_MAC = "000000000000"
-"""facts 4: a dynamic MAC address before the VM's first start."""
 
 
 def queries(options: Options) -> tuple[Step, ...]:
@@ -62,11 +60,10 @@ class Adapter:
 
     def result(self) -> dict[str, t.Any]:
         """The adapter as the task's result shows it."""
-        mac = str(self.row["MacAddress"] or _UNSET_MAC)
         return {
             "name": self.name,
             "id": self.row["Id"],
-            "mac_address": None if mac == _UNSET_MAC else mac,
+            "mac_address": self.row["MacAddress"],
             "mac_address_spoofing": self.spoofing,
             "switch": self.row["SwitchName"] or None,
         }

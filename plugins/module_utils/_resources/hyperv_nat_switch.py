@@ -67,7 +67,9 @@ def _check(options: Options) -> None:
         return
     if gateway not in prefix:
         around = ipaddress.IPv4Network((gateway, prefix.prefixlen), strict=False)
-        raise InvalidOptions(f"gateway: {gateway} does not lie in the prefix {prefix}", fix=f"did you mean prefix={around}, or gateway={prefix[1]}?")
+        raise InvalidOptions(
+            f"gateway: {gateway} does not lie in the prefix {prefix}", fix=f"did you mean prefix={around}, or gateway={prefix[1]}?"
+        )
     if gateway in (prefix.network_address, prefix.broadcast_address):
         what = "network" if gateway == prefix.network_address else "broadcast"
         raise InvalidOptions(f"gateway: {gateway} is the {what} address of {prefix}", fix=f"did you mean gateway={prefix[1]}?")
@@ -93,9 +95,7 @@ def _nat_name(options: Options) -> str:
 
 def queries(options: Options) -> tuple[Step, ...]:
     """The host, its switches, its adapters with their addresses, and its NATs."""
-    addresses = Step(
-        ADDRESSES.cmdlet, {"AddressFamily": "IPv4"}, save=ADDRESSES.save, select=ADDRESSES.select, absent=_NO_ADDRESS
-    )
+    addresses = Step(ADDRESSES.cmdlet, {"AddressFamily": "IPv4"}, save=ADDRESSES.save, select=ADDRESSES.select, absent=_NO_ADDRESS)
     nat_fields = ("Name", "InternalIPInterfaceAddressPrefix", "ExternalIPInterfaceAddressPrefix", "Active")
     steps = [HOST, QUERIES[0], switches(), MANAGEMENT, ADAPTERS, addresses]
     steps.append(Step("NetNat\\Get-NetNat", save="nats", select=nat_fields, absent=_NO_CMDLET))
@@ -286,7 +286,7 @@ class _Wanted:
         """An address that is there already is kept as the gateway unless another one is asked for."""
         prefix = _wanted_prefix(options)
         kept = _ours(prefix, state.own)
-        gateway = options.gateway or (kept.ip if kept else prefix[1])
+        gateway = t.cast("ipaddress.IPv4Address", options.gateway or (kept.ip if kept else prefix[1]))
         found = next((address for address in state.own if address.ip == gateway), None)
         stale = None
         if state.nat and state.nat.prefix and state.tied and (found is None or state.nat.prefix != prefix):
@@ -313,9 +313,9 @@ def _build(state: State, wanted: _Wanted) -> Iterator[Change]:
         steps = _address_steps(state.switch, state.adapter, wanted)
         before = wanted.found or wanted.stale
         # A second address that only has to go is still a change, although the gateway stays what it is.
-        attributes = {"gateway": (str(before) if before else None, wanted.address)}
+        attributes: dict[str, tuple[t.Any, t.Any]] = {"gateway": (str(before) if before else None, wanted.address)}
         if wanted.found and wanted.stale:
-            attributes["former_gateway"] = (str(wanted.stale), None)  # type: ignore[assignment]
+            attributes["former_gateway"] = (str(wanted.stale), None)
         yield Change(subject=thing, attributes=attributes, steps=steps)
     before_prefix = str(state.nat.prefix) if state.nat else None
     yield Change(subject=thing, attributes={"nat": (before_prefix, str(wanted.prefix))}, steps=_nat_steps(state, wanted))
@@ -375,7 +375,7 @@ def _set_length(adapter: HostAdapter, address: Address, length: int) -> Step:
 
 def _remove_address(adapter: HostAdapter, address: Address) -> Step:
     """By address and interface and not by object: so it goes from both stores (cmdlets.md 9), and the object is the guard."""
-    back = {"IPAddress": str(address.ip), "PrefixLength": address.length, "InterfaceIndex": adapter.index_again}
+    back: dict[str, t.Any] = {"IPAddress": str(address.ip), "PrefixLength": address.length, "InterfaceIndex": adapter.index_again}
     return Step(
         "NetTCPIP\\Remove-NetIPAddress",
         {"IPAddress": str(address.ip), "InterfaceIndex": address.index_if_there, "Confirm": False},
@@ -515,7 +515,7 @@ def _address_refusals(state: State, wanted: _Wanted) -> Iterator[HypervError]:
                 f"adapter '{address.alias}' has the address {address}, which is wanted as the gateway of switch '{state.name}'",
                 code="address_in_use",
                 subject=state.name,
-                fix=f"choose another prefix or gateway, or remove it: Remove-NetIPAddress -InterfaceIndex {address.index} -IPAddress {address.ip}",
+                fix=f"choose another prefix or gateway, or remove it: {_removal_line(address)}",
             )
         elif address.ip in wanted.prefix or (_is_shared(state, address) and address.network.overlaps(wanted.prefix)):
             yield Refused(
@@ -526,21 +526,27 @@ def _address_refusals(state: State, wanted: _Wanted) -> Iterator[HypervError]:
             )
 
 
+def _removal_line(address: Address) -> str:
+    return f"Remove-NetIPAddress -InterfaceIndex {address.index} -IPAddress {address.ip}"
+
+
 def _is_shared(state: State, address: Address) -> bool:
     """Whether Internet Connection Sharing has the NAT there: it refuses any overlap."""
-    return any(is_default(switch) and any(a.index == address.index for a in state.network.managing(switch)) for switch in state.network.switches)
+    return any(
+        is_default(switch) and any(a.index == address.index for a in state.network.managing(switch)) for switch in state.network.switches
+    )
 
 
 def _warnings(state: State, wanted: _Wanted) -> Iterator[str]:
     if state.other_nats and state.platform.build >= FIRST_SEVERAL:
         names = ", ".join(f"'{nat.name}' ({nat.prefix})" for nat in state.other_nats)
         yield (
-            f"the host has other NATs besides '{state.nat_name}': {names}. Since 1703 that works, and Microsoft's how-to still calls one NAT"
-            " per host the limit"
+            f"the host has other NATs besides '{state.nat_name}': {names}. Since 1703 that works, and yet Microsoft's how-to"
+            " calls one NAT per host the limit"
         )
     for address in state.others if wanted.found is None or wanted.new_nat(state) else ():
         if address.network.overlaps(wanted.prefix):
-            yield f"adapter '{address.alias}' is in {address.network}, so that what has an address of {wanted.prefix} there is no longer reached"
+            yield f"adapter '{address.alias}' is in {address.network}: machines there with an address of {wanted.prefix} are out of reach"
     if wanted.found and wanted.found.state == "Duplicate":
         yield f"another machine on switch '{state.name}' has the gateway's address {wanted.gateway}, so Windows does not use it"
     if state.nat and not state.nat.active and not wanted.new_nat(state):
@@ -585,7 +591,9 @@ def _removal_refusals(state: State) -> Iterator[HypervError]:
     vms = state.network.vms_on(state.switch)
     if vms:
         yield refuse_connected(state.switch, vms)
-    foreign = [a for adapter in state.network.managing(state.switch) for a in state.network.on(adapter) if a.static and a is not state.gateway]
+    foreign = [
+        a for adapter in state.network.managing(state.switch) for a in state.network.on(adapter) if a.static and a is not state.gateway
+    ]
     for address in foreign:
         nat = next((nat for nat in state.other_nats if nat.holds([address])), None)
         whose = f"the address {address}, which NAT '{nat.name}' works with" if nat else f"the address {address} besides its gateway"
@@ -593,8 +601,7 @@ def _removal_refusals(state: State) -> Iterator[HypervError]:
             f"switch '{state.name}' has {whose}; it would be lost with the switch",
             code="foreign_address",
             subject=state.name,
-            fix=f"remove it first (Remove-NetIPAddress -InterfaceIndex {address.index} -IPAddress {address.ip}), or give gateway={address.ip}"
-            " if that is the gateway",
+            fix=f"remove it first ({_removal_line(address)}), or give gateway={address.ip} if that is the gateway",
         )
 
 

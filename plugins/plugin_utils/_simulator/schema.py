@@ -29,7 +29,7 @@ def from_plain(kind: type[T], plain: t.Any, place: str = "profile") -> T:
     """Build dataclass `kind` from plain data; an unknown key or a wrong type is an error that names its place."""
     if not isinstance(plain, dict):
         raise ProfileError(f"{place}: expected a mapping, found {plain!r}")
-    fields = _fields(t.cast("type[t.Any]", kind))
+    fields = _fields(t.cast("t.Hashable", kind))
     unknown = [key for key in plain if key not in fields]
     if unknown:
         raise ProfileError(f"{place}: unknown key {unknown[0]!r}; known are {', '.join(sorted(fields))}")
@@ -65,7 +65,7 @@ def size(text: t.Any, place: str) -> int:
 
 
 @functools.cache
-def _fields(kind: type) -> dict[str, t.Any]:
+def _fields(kind: t.Any) -> dict[str, t.Any]:
     hints = t.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
@@ -92,7 +92,7 @@ def _value(hint: t.Any, value: t.Any, place: str) -> t.Any:
     return value if hint is t.Any else _scalar(hint, value, place)
 
 
-_CONTAINERS = {list: "a list", dict: "a mapping"}
+_CONTAINERS: dict[t.Any, str] = {list: "a list", dict: "a mapping"}
 
 
 def _contained(kind: type, hint: t.Any, value: t.Any, place: str) -> t.Any:

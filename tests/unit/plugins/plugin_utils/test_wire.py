@@ -88,10 +88,12 @@ def test_values(value: t.Any, wire: t.Any) -> None:
 
 
 def test_secrets_go_beside_the_payload_in_the_order_of_their_numbers() -> None:
-    nested = Step("M\\Set-X", {"A": Credential(user="u1", password="one"), "B": (Credential(user="u2", password="two"),)})
+    undo = Step("M\\Set-X", {"B": Credential(user="u2", password="two")})
+    nested = Step("M\\Set-X", {"A": Credential(user="u1", password="one")}, undo=undo)
     payload, secrets = to_payload([nested, Step("M\\Set-X", {"A": Credential(user="u3", password=CANARY)})])
     first, second = json.loads(payload)["steps"]
-    assert first["parameters"] == {"A": {"$credential": "'u1", "secret": 0}, "B": [{"$credential": "'u2", "secret": 1}]}
+    assert first["parameters"] == {"A": {"$credential": "'u1", "secret": 0}}
+    assert first["undo"]["parameters"] == {"B": {"$credential": "'u2", "secret": 1}}
     assert second["parameters"]["A"] == {"$credential": "'u3", "secret": 2}
     assert secrets == ["one", "two", CANARY]
 

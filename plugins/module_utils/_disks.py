@@ -1,0 +1,499 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: virtual hard disks: what a task may ask for, which file is at which place of a VM, and the steps that change it.
+
+A disk is the file at a place: a controller's type and number, and a location on it. A checkpoint puts a differencing file
+in the wanted file's place; that is the wanted disk still.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from ._errors import HypervError, InvalidOptions, Refused
+from ._options import MB, Option, Options, Spec, choice, number, ordinal, show_size, size
+from ._plan import Change, still
+from ._steps import Answers, From, Row, Step
+from ._vms import NO_OBJECT, Vm, as_id, by_vm, component_queries
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+NO_VHD = frozenset({"InvalidParameter", "ObjectNotFound"})
+"""How Get-VHD says that there is no such disk: the former kind was seen (gh:openzfsonwindows/openzfs#381)."""
+DEPTH = 16
+"""So many checkpoints on one another are followed down to the disk that they began with."""
+
+DRIVE_FIELDS = ("VMId", "Path", "ControllerType", "ControllerNumber", "ControllerLocation")
+VHD_FIELDS = ("Path", "Size", "VhdType", "ParentPath", "Attached")
+
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}[^\\/]")
+_NOT_IN_A_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]|\.\.')
+_LOCATIONS = {"IDE": 2, "SCSI": 64}
+_CONTROLLERS = {"IDE": 2, "SCSI": 4}
+
+
+# --- options ---
+
+
+def absolute(name: str, value: str) -> str:
+    """A path from a drive letter or a share on: a remote process has no folder of its own."""
+    if not _ABSOLUTE.match(value):
+        raise InvalidOptions(f"{name}: '{value}' is not an absolute path", fix=f"write it like D:\\VMs\\{value}")
+    return value
+
+
+def _disk_path(name: str, value: str) -> str:
+    if not value.lower().endswith((".vhd", ".vhdx")):
+        raise InvalidOptions(f"{name}: '{value}' does not end in .vhdx or .vhd", fix=f"did you mean {value}.vhdx?")
+    return absolute(name, value)
+
+
+def _check_disk(disk: Options) -> None:
+    if disk.parent and (disk.size or disk.type):
+        raise InvalidOptions(
+            f"the disk {disk.path} has a parent, from which it gets its size, and is neither dynamic nor fixed",
+            fix="leave out size and type, or parent",
+        )
+    if disk.type and not disk.size:
+        raise InvalidOptions(f"the disk {disk.path} has a type and no size", fix="add size, or leave type out for a disk that exists")
+    given = [disk[name] is not None for name in _PLACE]
+    if any(given) and not all(given):
+        raise InvalidOptions(f"the disk {disk.path} has half a place", fix=f"give {', '.join(_PLACE)}, or none of them")
+    if all(given):
+        kind = disk.controller_type
+        if disk.controller_number >= _CONTROLLERS[kind] or disk.controller_location >= _LOCATIONS[kind]:
+            raise InvalidOptions(
+                f"there is no place {_explicit(disk)}",
+                fix=f"{kind} has controllers 0 to {_CONTROLLERS[kind] - 1} with locations 0 to {_LOCATIONS[kind] - 1}",
+            )
+
+
+_PLACE = ("controller_type", "controller_number", "controller_location")
+DISK = Spec(
+    check=_check_disk,
+    path=Option(required=True, convert=_disk_path),
+    size=size(multiple=4096, minimum=3 * MB),
+    type=choice("dynamic", "fixed"),
+    parent=Option(convert=_disk_path),
+    controller_type=choice("SCSI", "IDE"),
+    controller_number=number(0, 3),
+    controller_location=number(0, 63),
+)
+"""The options of one disk."""
+
+
+def check_paths(options: Options) -> None:
+    """Raise InvalidOptions when VMs or disks of the task would share a file, or {vm} would lead out of its folder."""
+    disks: Sequence[Options] = options.disks or ()
+    for many, what in ((_twice(file_key(disk.path) for disk in disks), "file"), (_twice(map(_explicit, disks)), "place")):
+        if many:
+            raise InvalidOptions(f"two disks of one VM have the same {what}, {many}", fix=f"give each disk a {what} of its own")
+    names = {ordinal(name): name for name in options.vms}
+    fixed = [disk.path for disk in disks if "{vm}" not in disk.path]
+    if len(names) > 1 and fixed:
+        raise InvalidOptions(
+            f"{len(names)} VMs would share the disk {fixed[0]}", fix="put {vm} into the path: it stands for the name of the VM"
+        )
+    places = [text for disk in disks for text in (disk.path, disk.parent)] + [options.path, options.dvd]
+    for text in filter(None, places):
+        for name in names.values() if "{vm}" in text else ():
+            _check_name(name, text)
+
+
+def _check_name(name: str, path: str) -> None:
+    if as_id(name):
+        raise InvalidOptions(f"{{vm}} in {path} stands for a name, and {name} is an id", fix="name the VM, or write the path out")
+    wrong = _NOT_IN_A_FILE_NAME.search(name)
+    if wrong or name != name.strip() or name.endswith("."):
+        what = f"holds {wrong[0]!r}" if wrong else "begins or ends with a blank or a dot"
+        raise InvalidOptions(
+            f"the VM's name '{name}' {what}, so that it cannot stand in the path {path}", fix="write the path out for this VM"
+        )
+
+
+def _explicit(disk: Options) -> str:
+    return "" if disk.controller_type is None else f"{disk.controller_type} {disk.controller_number}:{disk.controller_location}"
+
+
+def _twice(values: Iterable[str]) -> str:
+    seen: set[str] = set()
+    return next((value for value in values if value and (value in seen or seen.add(value))), "")  # type: ignore[func-returns-value]
+
+
+def filled(text: str, name: str) -> str:
+    """A path with the VM's name in it."""
+    return text.replace("{vm}", name)
+
+
+def file_key(path: str) -> str:
+    """What two spellings of a Windows path have in common."""
+    return ordinal(path.replace("/", "\\"))
+
+
+# --- what is wanted where ---
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """Where a drive sits in a VM."""
+
+    controller: str
+    number: int
+    location: int
+
+    def __str__(self) -> str:
+        return f"{self.controller} {self.number}:{self.location}"
+
+    @property
+    def parameters(self) -> dict[str, t.Any]:
+        """As the cmdlets take it."""
+        return {"ControllerType": self.controller, "ControllerNumber": self.number, "ControllerLocation": self.location}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Disk:
+    """A wanted disk."""
+
+    place: Place
+    path: str
+    size: int | None
+    type: str | None
+    parent: str | None
+
+
+def place_of(row: Row) -> Place:
+    """Where a drive was found."""
+    return Place(str(row["ControllerType"]), int(row["ControllerNumber"]), int(row["ControllerLocation"]))
+
+
+def wanted_disks(options: Options, name: str, generation: int, taken: Iterable[Place] = ()) -> list[Disk]:
+    """The task's disks for one VM: those without a place come, in their order, on the first places that nothing else has."""
+    explicit = {Place(d.controller_type, d.controller_number, d.controller_location) for d in options.disks or () if d.controller_type}
+    free = (place for place in _default_places(generation) if place not in {*explicit, *taken})
+    return [
+        Disk(
+            place=Place(disk.controller_type, disk.controller_number, disk.controller_location) if disk.controller_type else next(free),
+            path=filled(disk.path, name),
+            size=disk.size,
+            type=disk.type,
+            parent=disk.parent and filled(disk.parent, name),
+        )
+        for disk in options.disks or ()
+    ]
+
+
+def _default_places(generation: int) -> Iterator[Place]:
+    if generation == 1:
+        # It boots from IDE only; the second IDE controller is the DVD drive's.
+        yield from (Place("IDE", 0, 0), Place("IDE", 0, 1))
+    yield from (Place("SCSI", number, location) for number in range(4) for location in range(64))
+
+
+# --- reading ---
+
+
+def drive_queries(names: Sequence[str]) -> tuple[Step, ...]:
+    """The drives of VMs, saved as `drives` and `dvds`."""
+    return (
+        *component_queries(names, "Hyper-V\\Get-VMHardDiskDrive", "drives", DRIVE_FIELDS),
+        *component_queries(names, "Hyper-V\\Get-VMDvdDrive", "dvds", DRIVE_FIELDS),
+    )
+
+
+def file_queries(options: Options) -> tuple[Step, ...]:
+    """The wanted files and their parents, each on its own: one that is not there hides no other."""
+    return tuple(
+        Step("Hyper-V\\Get-VHD", {"Path": path}, save=f"file {index}", select=VHD_FIELDS, absent=NO_VHD)
+        for index, path in enumerate(_wanted_files(options).values())
+    )
+
+
+def _wanted_files(options: Options) -> dict[str, str]:
+    paths = [text for disk in options.disks or () for text in (disk.path, disk.parent) if text]
+    return {file_key(path): path for text in paths for path in (filled(text, name) for name in options.vms)}
+
+
+def chain_queries(drives: Sequence[str]) -> tuple[Step, ...]:
+    """The files in the drives that were saved under these names, and those below them, saved as `chain`."""
+    return tuple(
+        Step("Hyper-V\\Get-VHD", {"Path": path}, save=f"chain#{saved}{level}", select=VHD_FIELDS, absent=NO_OBJECT | NO_VHD)
+        for saved in drives
+        for level, path in enumerate(
+            [
+                From(save=saved, count=None, property="Path"),
+                *(
+                    From(save=f"chain#{saved}{level}", where={"VhdType": "Differencing"}, count=None, property="ParentPath")
+                    for level in range(DEPTH)
+                ),
+            ]
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files:
+    """Virtual hard disks of the host by file_key; what is not here does not exist, or was not asked for."""
+
+    rows: Mapping[str, Row]
+
+    @classmethod
+    def from_answers(cls, options: Options, answers: Answers) -> Files:
+        """From the answers to file_queries and chain_queries."""
+        rows = {file_key(row["Path"]): row for row in answers.rows("chain")}
+        for index, key in enumerate(_wanted_files(options)):
+            row = answers.one(f"file {index}")
+            # a cmdlet that reads [1] as a wildcard would answer with another file
+            if row is not None and file_key(row["Path"]) == key:
+                rows[key] = row
+        return cls(rows=rows)
+
+    def get(self, path: str) -> Row | None:
+        """The file of that path."""
+        return self.rows.get(file_key(path))
+
+    def parent(self, path: str) -> str | None:
+        """The file that a differencing one is based on."""
+        row = self.get(path)
+        return str(row["ParentPath"]) if row and row["ParentPath"] else None
+
+    def below_checkpoints(self, path: str) -> str:
+        """The disk that checkpoints of a VM have put differencing files on."""
+        for _level in range(DEPTH + 1):
+            below = self.parent(path) if _is_checkpoint(path) else None
+            if below is None:
+                return path
+            path = below
+        return path
+
+
+def _is_checkpoint(path: str) -> bool:
+    return path.lower().endswith((".avhdx", ".avhd"))
+
+
+def shown_drives(drives: Sequence[Row], files: Files) -> list[dict[str, t.Any]]:
+    """The disks of a VM as a result shows them."""
+    return [
+        {
+            "path": row["Path"] or None,
+            "controller_type": place.controller,
+            "controller_number": place.number,
+            "controller_location": place.location,
+            **({"parent": files.parent(row["Path"])} if row["Path"] and files.get(row["Path"]) else {}),
+        }
+        for place, row in sorted((place_of(row), row) for row in drives)
+    ]
+
+
+# --- changing ---
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisksOfVm:
+    """The disks that one VM has and shall have; `vm` is None for one that is yet to be made."""
+
+    label: str
+    generation: int
+    wanted: Sequence[Disk]
+    files: Files
+    vm: Vm | None = None
+    drives: Sequence[Row] = ()
+    checkpoints: bool = False
+
+    def at(self) -> dict[Place, Row]:
+        """The hard disk drives by place."""
+        return {place_of(row): row for row in self.drives}
+
+    def has(self, disk: Disk) -> bool:
+        """Whether the wanted disk is in its place, maybe under checkpoints."""
+        row = self.at().get(disk.place)
+        return row is not None and file_key(self.files.below_checkpoints(row["Path"] or "")) == file_key(disk.path)
+
+    def missing(self) -> list[Disk]:
+        """The wanted disks that are not in their places."""
+        return [disk for disk in self.wanted if not self.has(disk)]
+
+    def leaving(self) -> list[Row]:
+        """The drives that have to go: another file where a wanted one belongs, and a wanted one that is elsewhere."""
+        missing = self.missing()
+        places, paths = {disk.place for disk in missing}, {file_key(disk.path) for disk in missing}
+        return [row for place, row in self.at().items() if place in places or file_key(row["Path"] or "") in paths]
+
+
+def disk_refusals(each: DisksOfVm) -> Iterator[HypervError]:
+    """Why the wanted disks cannot be had; what is in its place already and as wanted is no reason."""
+    for disk in each.wanted:
+        yield from _file_refusals(each, disk)
+    about = f"VM '{each.label}'"
+    if each.generation == 2 and any(disk.place.controller == "IDE" for disk in each.missing()):
+        fix = "use SCSI, or leave the place out"
+        yield Refused(f"{about} is of generation 2, which has no IDE controllers", code="no_ide_controller", subject=each.label, fix=fix)
+    if each.leaving() and each.checkpoints:
+        places = ", ".join(str(place_of(row)) for row in each.leaving())
+        yield Refused(
+            f"{about} has checkpoints, and the disk at {places} would have to be taken out of it",
+            code="vm_has_checkpoints",
+            subject=each.label,
+            fix="remove the checkpoints first (Get-VMSnapshot, Remove-VMSnapshot), or ask for the disk that is there",
+        )
+
+
+def _file_refusals(each: DisksOfVm, disk: Disk) -> Iterator[HypervError]:
+    about, row = f"VM '{each.label}': the disk {disk.path}", each.files.get(disk.path)
+    if row is None:
+        if disk.parent and not each.files.get(disk.parent):
+            fix = "check the path of the parent, or make it first"
+            yield Refused(f"{about} has no parent: {disk.parent} does not exist", code="parent_missing", subject=each.label, fix=fix)
+        elif not disk.parent and not disk.size:
+            fix = "check the path; or give size for a new disk, or parent for a differencing one"
+            yield Refused(f"{about} does not exist", code="disk_missing", subject=each.label, fix=fix)
+        return
+    differs = _difference(disk, row)
+    if differs:
+        yield Refused(
+            f"{about} exists and {differs}",
+            code="disk_differs",
+            subject=each.label,
+            fix="ask for it as it is, choose another path, or change it with Resize-VHD or Convert-VHD while no VM uses it",
+        )
+    elif row["Attached"] and disk in each.missing() and not any(file_key(d["Path"] or "") == file_key(disk.path) for d in each.drives):
+        fix = "detach it there, or use a differencing disk (parent)"
+        yield Refused(f"{about} is in use by another VM", code="disk_in_use", subject=each.label, fix=fix)
+
+
+def _difference(disk: Disk, row: Row) -> str:
+    if disk.size and int(row["Size"]) != disk.size:
+        return f"is of {show_size(int(row['Size']))}, not {show_size(disk.size)}"
+    kind = str(row["VhdType"])
+    if disk.type and kind.lower() != disk.type:
+        return f"is {kind.lower()}, not {disk.type}"
+    if disk.parent and file_key(row["ParentPath"] or "") != file_key(disk.parent):
+        return f"has the parent {row['ParentPath']}, not {disk.parent}" if row["ParentPath"] else f"has no parent, not {disk.parent}"
+    return ""
+
+
+def new_file_steps(each: DisksOfVm) -> Iterator[Step]:
+    """Make the wanted files that do not exist; the undo deletes what was made, and nothing else."""
+    for disk in each.missing():
+        if each.files.get(disk.path) is None:
+            how: dict[str, t.Any] = {"ParentPath": disk.parent, "Differencing": True}
+            if not disk.parent:
+                how = {"SizeBytes": disk.size, ("Fixed" if disk.type == "fixed" else "Dynamic"): True}
+            yield Step("Hyper-V\\New-VHD", {"Path": disk.path, **how}, undo=remove_file(disk.path))
+
+
+def remove_file(path: str) -> Step:
+    """Delete a file; -LiteralPath knows no wildcards."""
+    return Step("Microsoft.PowerShell.Management\\Remove-Item", {"LiteralPath": path, "Force": True})
+
+
+def add_step(disk: Disk, vm: From, key: str) -> Step:
+    """Put a disk into its place; `key` tells VMs apart."""
+    saved = f"disk {key} {disk.place}"
+    undo = Step("Hyper-V\\Remove-VMHardDiskDrive", {"VMHardDiskDrive": From(save=saved, shown={**vm.shown, **disk.place.parameters})})
+    parameters = {"VM": vm, **disk.place.parameters, "Path": disk.path, "Passthru": True}
+    return Step("Hyper-V\\Add-VMHardDiskDrive", parameters, save=saved, undo=undo)
+
+
+def disk_change(each: DisksOfVm, vm: Vm) -> Change:
+    """Files first, then what has to leave its place, then what comes; not `real` when all is as wanted."""
+    missing, leaving = each.missing(), each.leaving()
+    before = {str(place): row["Path"] or None for place, row in each.at().items()}
+    gone = {str(place_of(row)) for row in leaving}
+    after = {place: path for place, path in before.items() if place not in gone} | {str(disk.place): disk.path for disk in missing}
+    places = sorted({*gone, *(str(disk.place) for disk in missing)})
+    return Change(
+        subject=vm,
+        attributes={f"disk {place}": (before.get(place), after.get(place)) for place in places},
+        steps=(
+            # New-VHD and Remove-VMHardDiskDrive do not say for which VM they are
+            still(vm),
+            *new_file_steps(each),
+            *(_remove_step(vm, row) for row in leaving),
+            *(add_step(disk, vm.again if leaving else vm.ref, vm.id) for disk in missing),
+        ),
+        # A running VM takes a disk on SCSI and nothing else of this.
+        needs_off=bool(leaving) or vm.state != "Running" or any(disk.place.controller == "IDE" for disk in missing),
+    )
+
+
+def _remove_step(vm: Vm, row: Row) -> Step:
+    place = place_of(row)
+    drive = row.ref("VMId", *DRIVE_FIELDS[1:], shown={**vm.shown, **place.parameters})
+    undo = Step("Hyper-V\\Add-VMHardDiskDrive", {"VM": vm.again, **place.parameters, "Path": row["Path"]})
+    return Step("Hyper-V\\Remove-VMHardDiskDrive", {"VMHardDiskDrive": drive}, undo=undo)
+
+
+# --- removing files ---
+
+
+def everybodys_queries() -> tuple[Step, ...]:
+    """All drives of the host and the files in them: a file that another VM needs must stay."""
+    return (
+        Step("Hyper-V\\Get-VM", save="every_vm", select=("Id", "Name")),
+        Step(
+            "Hyper-V\\Get-VMHardDiskDrive",
+            {"VM": From(save="every_vm", count=None)},
+            save="every_drive",
+            select=DRIVE_FIELDS,
+            absent=NO_OBJECT,
+        ),
+        *chain_queries(("every_drive",)),
+    )
+
+
+def in_use(answers: Answers, files: Files, going: set[str]) -> dict[str, tuple[str, str]]:
+    """Files that VMs need which are not among those `going` (ids), by file_key: the error code for removing them, and the VM."""
+    names = {str(row["Id"]): str(row["Name"]) for row in answers.rows("every_vm")}
+    used: dict[str, tuple[str, str]] = {}
+    for row in answers.rows("every_drive"):
+        path, name = row["Path"], names.get(str(row["VMId"]), "?")
+        if str(row["VMId"]) in going or not path:
+            continue
+        used[file_key(path)] = ("disk_shared", name)
+        for _level in range(DEPTH):
+            path = files.parent(path)
+            if path is None:
+                break
+            used.setdefault(file_key(path), ("disk_is_parent", name))
+    return used
+
+
+def removal_refusals(each: DisksOfVm, used: Mapping[str, tuple[str, str]]) -> Iterator[HypervError]:
+    """Why the disks of a VM must stay."""
+    about = f"VM '{each.label}'"
+    if each.checkpoints and each.drives:
+        yield Refused(
+            f"{about} has checkpoints, which Hyper-V merges into its disks when the VM is removed; nobody can say when it is done",
+            code="vm_has_checkpoints",
+            subject=each.label,
+            fix="remove the checkpoints first (Remove-VMSnapshot), or keep the disks (remove_disks=false)",
+        )
+    what = {"disk_shared": "is a disk of VM", "disk_is_parent": "is the parent of a disk of VM"}
+    for path in removable(each):
+        code, other = used.get(file_key(path), ("", ""))
+        if code:
+            fix = f"remove VM '{other}' first, or keep the disks (remove_disks=false)"
+            yield Refused(f"{about}: {path} {what[code]} '{other}'", code=code, subject=each.label, fix=fix)
+
+
+def removable(each: DisksOfVm) -> list[str]:
+    """The files in a VM's drives, as far as they exist: not their parents, and no physical disk."""
+    return [row["Path"] for row in each.drives if row["Path"] and each.files.get(row["Path"])]
+
+
+def unchanged_steps(each: DisksOfVm) -> Iterator[Step]:
+    """Fail the group unless the drives have the files that were planned on."""
+    for row in each.drives:
+        if row["Path"] and each.files.get(row["Path"]):
+            drive = row.ref("VMId", *DRIVE_FIELDS[1:])
+            yield Step("Hyper-V\\Get-VHD", {"Path": replace(drive, property="Path")}, poll=True)
+
+
+def disks_by_vm(answers: Answers) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
+    """Hard disk drives and DVD drives by the id of their VM."""
+    return by_vm(answers.rows("drives")), by_vm(answers.rows("dvds"))
