@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 INVENTORY = ROOT / "inventory" / "demo" / "hosts.yml"
+
+GB = 1024**3
+OBJECT = re.compile(r"^V[A-Za-z]+ (?=')")
+"""How the journal writes a live object: its type, then its name."""
 
 
 def main() -> int:
@@ -40,7 +45,12 @@ def play(playbook: str, state: pathlib.Path, *, log: pathlib.Path | None = None,
         arguments += ["-e", '{"nested_lab_host_vms": []}']
     settings = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_NOCOWS": "true"}
     done = subprocess.run(
-        ["ansible-playbook", *arguments], env={**os.environ, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        ["ansible-playbook", *arguments],
+        env={**os.environ, **settings},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     print(done.stdout.strip("\n"), flush=True)
     if log:
@@ -52,8 +62,19 @@ def show_journal(state: pathlib.Path) -> None:
     """One line for each call that could change something."""
     for line in state.with_name(f"{state.name}.journal.jsonl").read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
-        words = " ".join(f"-{name} {value}" for name, value in entry["parameters"].items())
-        print(f"  {entry['cmdlet']} {words}" + ("" if entry["result"] == "ok" else f"   => {entry['result']}"))
+        words = [entry["cmdlet"], *(f"-{name} {shown(value)}" for name, value in entry["parameters"].items())]
+        print("  " + " ".join(words) + ("" if entry["result"] == "ok" else f"   => {entry['result']}"))
+
+
+def shown(value: object) -> str:
+    """A parameter of the journal: objects by their names, switches and sizes as PowerShell writes them."""
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
+    if isinstance(value, bool):
+        return f"${str(value).lower()}"
+    if isinstance(value, int) and value >= GB and value % GB == 0:
+        return f"{value // GB}GB"
+    return OBJECT.sub("", str(value))
 
 
 def say(text: str) -> None:

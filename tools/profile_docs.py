@@ -237,7 +237,7 @@ def _table(kind: type[t.Any], meanings: dict[Field, str]) -> str:
 def _kind(hint: t.Any) -> str:
     origin, arguments = t.get_origin(hint), t.get_args(hint)
     if origin in (t.Union, types.UnionType):
-        return _kind(next(each for each in arguments if each is not type(None)))
+        return _kind(next(each for each in arguments if each is not types.NoneType))
     if origin is list:
         return f"list of {_kind(arguments[0])}"
     if origin is dict:

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ._errors import ChangedMeanwhile, HostFault, HypervError, NotApplied, Refused, SeveralErrors, WrongState, from_fault
+from ._options import ordinal
 from ._plan import STOPPED, Change, Plan, Unmet, with_power_cycle
 from ._render import command
 from ._steps import Answer, Answers, Run, Step
@@ -86,7 +87,8 @@ def _planned(resource: Resource, options: Options, run: Run) -> list[Part]:
     for chunk in _chunks(options):
         try:
             state = read(resource, chunk, run)
-            parts.append(Part(options=chunk, state=state, plan=with_power_cycle(resource.plan(chunk, state), chunk)))
+            plan = with_power_cycle(_only_new(resource.plan(chunk, state), parts), chunk)
+            parts.append(Part(options=chunk, state=state, plan=plan))
         except SeveralErrors as several:
             errors += several.errors
         except Refused as refused:
@@ -98,10 +100,20 @@ def _planned(resource: Resource, options: Options, run: Run) -> list[Part]:
     return parts
 
 
+def _only_new(plan: Plan, parts: Sequence[Part]) -> Plan:
+    """The plan without what an earlier chunk plans already: a VM may be named by name in one, and by id in another."""
+    planned = {change.subject.id for part in parts for change in part.plan.changes}
+    if not planned:
+        return plan
+    changes = tuple(change for change in plan.changes if change.subject.id not in planned)
+    return replace(plan, changes=changes, ends=tuple((vm, end) for vm, end in plan.ends if vm.id not in planned))
+
+
 def _chunks(options: Options) -> Iterator[Options]:
-    names = options.get("vms") or ()
+    """The options, with at most so many VMs each; a name that was given twice is one, or a second chunk would change it again."""
+    names = tuple({ordinal(name): name for name in options.get("vms") or ()}.values())
     if len(names) <= CHUNK:
-        yield options
+        yield options.but(vms=names) if names else options
         return
     for start in range(0, len(names), CHUNK):
         yield options.but(vms=names[start : start + CHUNK])

@@ -173,8 +173,9 @@ def place_of(row: Row) -> Place:
 
 def wanted_disks(options: Options, name: str, generation: int, taken: Iterable[Place] = ()) -> list[Disk]:
     """The task's disks for one VM: those without a place come, in their order, on the first places that nothing else has."""
-    explicit = {Place(d.controller_type, d.controller_number, d.controller_location) for d in options.disks or () if d.controller_type}
-    free = (place for place in _default_places(generation) if place not in {*explicit, *taken})
+    occupied = {Place(d.controller_type, d.controller_number, d.controller_location) for d in options.disks or () if d.controller_type}
+    occupied |= set(taken)
+    free = (place for place in _default_places(generation) if place not in occupied)
     return [
         Disk(
             place=Place(disk.controller_type, disk.controller_number, disk.controller_location) if disk.controller_type else next(free),
@@ -294,14 +295,14 @@ def shown_drives(drives: Sequence[Row], files: Files) -> list[dict[str, t.Any]]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DisksOfVm:
-    """The disks that one VM has and shall have; `vm` is None for one that is yet to be made."""
+    """The disks that one VM has and shall have; one that is yet to be made has none."""
 
     label: str
     generation: int
     wanted: Sequence[Disk]
     files: Files
-    vm: Vm | None = None
     drives: Sequence[Row] = ()
+    dvds: Sequence[Row] = ()
     checkpoints: bool = False
 
     def at(self) -> dict[Place, Row]:
@@ -332,6 +333,11 @@ def disk_refusals(each: DisksOfVm) -> Iterator[HypervError]:
     if each.generation == 2 and any(disk.place.controller == "IDE" for disk in each.missing()):
         fix = "use SCSI, or leave the place out"
         yield Refused(f"{about} is of generation 2, which has no IDE controllers", code="no_ide_controller", subject=each.label, fix=fix)
+    taken = {place_of(row) for row in each.dvds} & {disk.place for disk in each.missing()}
+    if taken:
+        fix = "choose another place, or leave the place out: then a disk comes where nothing is"
+        places = ", ".join(map(str, sorted(taken)))
+        yield Refused(f"{about} has a DVD drive at {places}", code="place_taken", subject=each.label, fix=fix)
     if each.leaving() and each.checkpoints:
         places = ", ".join(str(place_of(row)) for row in each.leaving())
         yield Refused(
@@ -446,6 +452,10 @@ def everybodys_queries() -> tuple[Step, ...]:
     )
 
 
+UNREAD = ""
+"""in_use's key for a disk that could not be read, so that nobody knows what it is based on."""
+
+
 def in_use(answers: Answers, files: Files, going: set[str]) -> dict[str, tuple[str, str]]:
     """Files that VMs need which are not among those `going` (ids), by file_key: the error code for removing them, and the VM."""
     names = {str(row["Id"]): str(row["Name"]) for row in answers.rows("every_vm")}
@@ -455,6 +465,8 @@ def in_use(answers: Answers, files: Files, going: set[str]) -> dict[str, tuple[s
         if str(row["VMId"]) in going or not path:
             continue
         used[file_key(path)] = ("disk_shared", name)
+        if files.get(path) is None and path.lower().endswith((".vhdx", ".vhd", ".avhdx", ".avhd")):
+            used[UNREAD] = ("disk_unknown", name)
         for _level in range(DEPTH):
             path = files.parent(path)
             if path is None:
@@ -473,11 +485,15 @@ def removal_refusals(each: DisksOfVm, used: Mapping[str, tuple[str, str]]) -> It
             subject=each.label,
             fix="remove the checkpoints first (Remove-VMSnapshot), or keep the disks (remove_disks=false)",
         )
-    what = {"disk_shared": "is a disk of VM", "disk_is_parent": "is the parent of a disk of VM"}
+    what = {
+        "disk_shared": "is a disk of VM",
+        "disk_is_parent": "is the parent of a disk of VM",
+        "disk_unknown": "may be the parent of a disk, not to be read, of VM",
+    }
     for path in removable(each):
-        code, other = used.get(file_key(path), ("", ""))
+        code, other = used.get(file_key(path)) or used.get(UNREAD) or ("", "")
         if code:
-            fix = f"remove VM '{other}' first, or keep the disks (remove_disks=false)"
+            fix = f"remove or repair VM '{other}' first, or keep the disks (remove_disks=false)"
             yield Refused(f"{about}: {path} {what[code]} '{other}'", code=code, subject=each.label, fix=fix)
 
 

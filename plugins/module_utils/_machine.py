@@ -118,6 +118,7 @@ def machines(options: Options, vms: Sequence[Vm], answers: Answers) -> Iterator[
                 wanted=wanted_disks(options, vm.name, vm.generation, map(place_of, own_dvds)),
                 files=files,
                 drives=tuple(drives.get(vm.id, ())),
+                dvds=own_dvds,
                 checkpoints=bool(vm.row.get("ParentSnapshotId")),
             ),
             dvds=own_dvds,

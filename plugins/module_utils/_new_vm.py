@@ -99,7 +99,7 @@ def _new_vm(options: Options, subject: Thing, disks: DisksOfVm) -> Iterator[Step
     # New-VM makes a second VM of a name without a word (facts 11), and a step can ask for what is there, not for what is not:
     # so it is asked afterwards, and one too many takes the new one back.
     called = f"{subject.id} called"
-    yield Step("Hyper-V\\Get-VM", save=called, where={"Name": name}, poll=True)
+    yield Step("Hyper-V\\Get-VM", {} if _is_pattern(name) else {"Name": name}, save=called, where={"Name": name}, poll=True)
     only = From(save=called, where={"Name": name}, property="Id", shown={"Name": name})
     yield Step("Hyper-V\\Get-VM", {"Id": only}, save=f"{subject.id} made", poll=True)
 
@@ -111,9 +111,13 @@ def _made(subject: Thing) -> From:
 
 
 def _shown(name: str) -> Mapping[str, Plain]:
-    if re.search(r"[*?\[\]`]", name):
+    if _is_pattern(name):
         return {"VM": Verbatim(f"(Get-VM | Where-Object Name -eq {literal(name)})")}
     return {"VMName": name}
+
+
+def _is_pattern(name: str) -> bool:
+    return re.search(r"[*?\[\]`]", name) is not None
 
 
 def _parts(options: Options, subject: Thing, disks: DisksOfVm, network: Network | None) -> Iterator[Step]:

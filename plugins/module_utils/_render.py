@@ -76,8 +76,8 @@ def size_literal(value: int) -> str:
     return str(value)
 
 
-def vm_shown(name: str, vm_id: str) -> Mapping[str, t.Any]:
-    """How a person names a VM: by name, or by id where a cmdlet would read the name as a wildcard."""
-    if re.search(r"[*?\[\]`]", name):
+def vm_shown(name: str, vm_id: str, *, unique: bool = True) -> Mapping[str, t.Any]:
+    """How a person names a VM: by name, or by id where a name would mean other VMs too or be read as a wildcard."""
+    if not unique or re.search(r"[*?\[\]`]", name):
         return {"VM": Verbatim(f"(Get-VM -Id {vm_id})")}
     return {"VMName": name}

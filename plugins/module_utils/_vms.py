@@ -57,8 +57,8 @@ class Vm:
 
     @property
     def shown(self) -> Mapping[str, Plain]:
-        """How commands name it."""
-        return vm_shown(self.name, self.id)
+        """How commands name it: by id when it was found by its id alone, for others may have its name."""
+        return vm_shown(self.name, self.id, unique=not self.row.save.endswith("#id"))
 
     @property
     def ref(self) -> From:
