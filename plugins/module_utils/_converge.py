@@ -194,13 +194,18 @@ def _waited(resource: Resource, part: Part, result: dict[str, t.Any], run: Run) 
     failed = {failure["subject"] for failure in result["failures"]}
     queries, left = resource.queries(part.options), wait.seconds
     unmet = [each for each in wait.unmet(state) if each.subject.label not in failed]
+    failures: list[dict[str, t.Any]] = []
     while unmet and left > 0:
         steps = wait.steps(state, left)
         answers = run((*steps, *queries))
         left -= sum(answer.seconds for answer in answers) + _PROCESS_SECONDS
-        state = resource.State.from_answers(part.options, _checked(queries, answers[len(steps) :]))
+        try:
+            state = resource.State.from_answers(part.options, _checked(queries, answers[len(steps) :]))
+        except HypervError as error:
+            failures = [{"subject": error.subject, **error.as_dict(), "done": [], "undone": [], "left": []}]
+            break
         unmet = [each for each in wait.unmet(state) if each.subject.label not in failed]
-    failures = [_failed_waiting(each, result["changes"]) for each in unmet]
+    failures = failures or [_failed_waiting(each, result["changes"]) for each in unmet]
     return {**result, "failures": [*result["failures"], *failures], "state": state.result()}
 
 

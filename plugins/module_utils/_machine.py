@@ -10,7 +10,8 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
 
-from ._disks import DisksOfVm, Files, disk_change, disk_refusals, disks_by_vm, drive_queries, filled, place_of, shown_drives, wanted_disks
+from ._disk_options import filled
+from ._disks import DisksOfVm, Files, disk_change, disk_refusals, disks_by_vm, drive_queries, place_of, shown_drives, wanted_disks
 from ._errors import HypervError, Refused
 from ._memory import memory_change, memory_queries, memory_refusals, shown_memory
 from ._nesting import as_version

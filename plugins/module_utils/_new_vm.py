@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
+import uuid
 
-from ._disks import DisksOfVm, Place, add_step, disk_refusals, filled, new_file_steps
+from ._disk_options import filled
+from ._disks import DisksOfVm, Place, add_step, disk_refusals, new_file_steps
 from ._errors import HypervError, Refused
 from ._machine import connect_step, firmware_parameters
 from ._memory import ONLY_DYNAMIC, SETTINGS, memory_parameters
 from ._nesting import as_version
+from ._options import ordinal
 from ._plan import Change, Thing, power_steps
-from ._render import Verbatim, literal
+from ._render import Verbatim, is_pattern, literal
 from ._steps import From, Plain, Step
 
 if t.TYPE_CHECKING:
@@ -64,12 +66,10 @@ def creation_refusals(options: Options, disks: DisksOfVm, versions: Sequence[str
     yield from disk_refusals(disks)
 
 
-def creation(options: Options, index: int, disks: DisksOfVm, network: Network | None, end: str | None) -> Change:
-    """The one change that makes a VM and brings it to its end; `index` tells the new VMs of a task apart.
-
-    Its name is no part of saved names and groups: the runner compares those by culture.
-    """
-    subject = Thing(id=f"new {index}", label=disks.label)
+def creation(options: Options, disks: DisksOfVm, network: Network | None, end: str | None) -> Change:
+    """The one change that makes a VM and brings it to its end."""
+    # The runner compares saved names and groups by culture, where some names are one that are two VMs.
+    subject = Thing(id=f"new {uuid.uuid5(uuid.NAMESPACE_OID, ordinal(disks.label))}", label=disks.label)
     steps = (
         *new_file_steps(disks),
         *_new_vm(options, subject, disks),
@@ -99,7 +99,7 @@ def _new_vm(options: Options, subject: Thing, disks: DisksOfVm) -> Iterator[Step
     # New-VM makes a second VM of a name without a word (facts 11), and a step can ask for what is there, not for what is not:
     # so it is asked afterwards, and one too many takes the new one back.
     called = f"{subject.id} called"
-    yield Step("Hyper-V\\Get-VM", {} if _is_pattern(name) else {"Name": name}, save=called, where={"Name": name}, poll=True)
+    yield Step("Hyper-V\\Get-VM", {} if is_pattern(name) else {"Name": name}, save=called, where={"Name": name}, poll=True)
     only = From(save=called, where={"Name": name}, property="Id", shown={"Name": name})
     yield Step("Hyper-V\\Get-VM", {"Id": only}, save=f"{subject.id} made", poll=True)
 
@@ -111,13 +111,9 @@ def _made(subject: Thing) -> From:
 
 
 def _shown(name: str) -> Mapping[str, Plain]:
-    if _is_pattern(name):
+    if is_pattern(name):
         return {"VM": Verbatim(f"(Get-VM | Where-Object Name -eq {literal(name)})")}
     return {"VMName": name}
-
-
-def _is_pattern(name: str) -> bool:
-    return re.search(r"[*?\[\]`]", name) is not None
 
 
 def _parts(options: Options, subject: Thing, disks: DisksOfVm, network: Network | None) -> Iterator[Step]:

@@ -74,8 +74,13 @@ def size_literal(value: int) -> str:
     return str(value)
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a cmdlet would read the name as a wildcard."""
+    return re.search(r"[*?\[\]`]", name) is not None
+
+
 def vm_shown(name: str, vm_id: str, *, unique: bool = True) -> Mapping[str, t.Any]:
     """How a person names a VM: by name, or by id where a name would mean other VMs too or be read as a wildcard."""
-    if not unique or re.search(r"[*?\[\]`]", name):
+    if not unique or is_pattern(name):
         return {"VM": Verbatim(f"(Get-VM -Id {vm_id})")}
     return {"VMName": name}

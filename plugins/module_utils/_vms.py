@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ._errors import HypervError, Refused, raise_all
 from ._options import ordinal
-from ._render import vm_shown
+from ._render import is_pattern, vm_shown
 from ._steps import Answers, From, Plain, Row, Step
 
 if t.TYPE_CHECKING:
@@ -85,7 +85,7 @@ def vm_queries(names: Sequence[str], fields: tuple[str, ...] = VM_FIELDS, *, abs
     """Get-VM by name, and by id when a name could be one."""
     if not names:
         return ()
-    parameters: dict[str, t.Any] = {"Name": list(names)} if len(names) <= FEW and not any(map(_is_pattern, names)) else {}
+    parameters: dict[str, t.Any] = {"Name": list(names)} if len(names) <= FEW and not any(map(is_pattern, names)) else {}
     steps = [Step("Hyper-V\\Get-VM", parameters, save="vms", where={"Name": tuple(names)}, select=fields, absent=NO_VM | absent)]
     ids = tuple(filter(None, map(as_id, names)))
     if ids:
@@ -219,7 +219,3 @@ def _not_one(name: str, ids: Sequence[str]) -> HypervError:
         subject=name,
         fix="give the id of the VM that is meant instead of its name",
     )
-
-
-def _is_pattern(name: str) -> bool:
-    return re.search(r"[*?\[\]`]", name) is not None

@@ -30,7 +30,7 @@ LAYERS = (
     {"_errors"},
     {"_options", "_render", "_nesting"},
     {"_vms"},
-    {"_plan"},
+    {"_plan", "_disk_options"},
     {"*"},  # what several modules share: memory, disks, networks; they may import each other, but not in a circle
     {"_resources"},
     {"_converge"},

@@ -32,6 +32,7 @@ from .._network import (
 )
 from .._options import Option, Options, Spec, choice, ipv4_address, ipv4_network, ordinal, text
 from .._plan import Change, Plan, Thing
+from .._render import literal
 from .._steps import Answers, From, Row, Step, Until
 from .._vms import HOST
 
@@ -442,7 +443,7 @@ def _refusals(options: Options, state: State, wanted: _Wanted) -> Iterator[Hyper
             f"the host adapter '{state.adapter.name}' of switch '{state.name}' is {state.adapter.status.lower()}, and takes no address",
             code="adapter_disabled",
             subject=state.name,
-            fix=f"enable it: Enable-NetAdapter -Name '{state.adapter.name}'",
+            fix=f"enable it: Enable-NetAdapter -Name {literal(state.adapter.name)}",
         )
     yield from _address_refusals(state, wanted)
 
@@ -451,7 +452,7 @@ def _nat_differs(state: State, nat: Nat, wanted: _Wanted) -> HypervError:
     if state.tied:
         fix = f"set prefix={nat.prefix} to keep it, or prefix={wanted.prefix} to move it"
     else:
-        fix = f"choose another nat_name, or remove it: Remove-NetNat -Name '{nat.name}'"
+        fix = f"choose another nat_name, or remove it: Remove-NetNat -Name {literal(nat.name)}"
     whose = f"on switch '{state.name}'" if state.tied else f"and no address of switch '{state.name}' lies in it"
     return Refused(
         f"NAT '{nat.name}' has the prefix {nat.prefix} {whose}; wanted is {wanted.prefix}",
@@ -469,7 +470,7 @@ def _nat_refusals(state: State, wanted: _Wanted) -> Iterator[HypervError]:
             f"NAT '{nat.name}' has the prefix {nat.prefix}, which overlaps {wanted.prefix}",
             code="nat_overlaps",
             subject=state.name,
-            fix=f"{adopt}choose another prefix, or remove it: Remove-NetNat -Name '{nat.name}'",
+            fix=f"{adopt}choose another prefix, or remove it: Remove-NetNat -Name {literal(nat.name)}",
         )
     if state.platform.build < FIRST_SEVERAL and state.other_nats and not overlapping:
         names = ", ".join(f"'{nat.name}' ({nat.prefix})" for nat in state.other_nats)
@@ -485,7 +486,7 @@ def _nat_refusals(state: State, wanted: _Wanted) -> Iterator[HypervError]:
             " which would be lost with the prefix",
             code="nat_has_mappings",
             subject=state.name,
-            fix=f"remove them first: Get-NetNatStaticMapping -NatName '{state.nat.name}' | Remove-NetNatStaticMapping",
+            fix=f"remove them first: Get-NetNatStaticMapping -NatName {literal(state.nat.name)} | Remove-NetNatStaticMapping",
         )
 
 
@@ -494,7 +495,7 @@ def _no_adapter(switch: Switch) -> HypervError:
         f"the host has no network adapter on switch '{switch.name}', so there is nothing that could have the gateway's address",
         code="adapter_missing",
         subject=switch.name,
-        fix=f"add one: Add-VMNetworkAdapter -ManagementOS -SwitchName '{switch.name}' -Name '{switch.name}'",
+        fix=f"add one: Add-VMNetworkAdapter -ManagementOS -SwitchName {literal(switch.name)} -Name {literal(switch.name)}",
     )
 
 

@@ -10,13 +10,11 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .._disk_options import DISK, absolute, check_paths
 from .._disks import (
-    DISK,
     DisksOfVm,
     Files,
-    absolute,
     chain_queries,
-    check_paths,
     everybodys_queries,
     file_queries,
     in_use,
@@ -155,7 +153,7 @@ def plan(options: Options, state: State) -> Plan:
     raise_all(errors)
     changes = [change for each in state.machines for change in machine_changes(options, each, state.network)]
     changes += [power_change(each.vm, end) for each in state.machines if end]
-    changes += [creation(options, index, disks, state.network, end) for index, disks in enumerate(new)]
+    changes += [creation(options, disks, state.network, end) for disks in new]
     return Plan.of(changes, ends=[(each.vm, end) for each in state.machines if end], wait=_wait(options))
 
 

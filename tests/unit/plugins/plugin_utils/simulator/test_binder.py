@@ -211,6 +211,8 @@ def test_the_book_is_complete() -> None:
         "DnsClient": 2,
         "CimCmdlets": 2,
         "Microsoft.PowerShell.Core": 2,
+        "Microsoft.PowerShell.Management": 1,
+        "Microsoft.PowerShell.Utility": 1,
     }
     with pytest.raises(ValueError, match="no signatures of version '2012'"):
         load_signatures("2012")
