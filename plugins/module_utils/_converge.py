@@ -222,7 +222,9 @@ def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
     }
     by_step = {id(step): answer for step, answer in script}
     fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
-    stopped = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped}
+    stopped = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped} - set(
+        stuck
+    )
     return Outcome(
         done=tuple(change for change, fate in fates if fate == "done"),
         failures=tuple(_failure(group, *broken[group], plan, fates, script, stuck) for group in broken if group),
@@ -380,7 +382,11 @@ def _message(pairs: Sequence[tuple[str, str]]) -> str:
     by_fix: dict[str, list[str]] = {}
     for msg, fix in pairs:
         by_fix.setdefault(fix, []).append(msg)
-    return " ".join(f"{'; '.join(msgs)}. {fix[:1].upper()}{fix[1:]}{'' if fix.endswith('?') else '.'}" for fix, msgs in by_fix.items())
+    return " ".join(_sentence("; ".join(msg.rstrip(".") for msg in msgs)) + " " + _sentence(fix) for fix, msgs in by_fix.items())
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")
 
 
 def failed(error: HypervError) -> dict[str, t.Any]:

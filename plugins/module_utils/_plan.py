@@ -110,10 +110,11 @@ class Plan:
     def steps(self) -> tuple[Step, ...]:
         """Everything to run, in order: stop all that must stop, then each subject's changes and its start."""
         steps = list(self.opening)
+        opened = set(map(id, steps))
         for subject_id in dict.fromkeys(change.subject.id for change in self.changes):
             for change in self.changes:
                 if change.subject.id == subject_id:
-                    steps += change.steps
+                    steps += [step for step in change.steps if id(step) not in opened]
             steps += self.closing.get(subject_id, ())
         return tuple(steps)
 
@@ -140,16 +141,14 @@ def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
         + [error for vm_id, vm in moving.items() if vm_id not in through_off for error in _unsettled(vm)]
     )
     stopping = {vm_id: vm for vm_id, vm in through_off.items() if vm.state != "Off"}
-    discarded = tuple(
-        Change(subject=vm, attributes={"power_state": ("saved", "off")}, steps=())
-        for vm_id, vm in stopping.items()
-        if vm.state == "Saved" and vm_id not in asked
-    )
+    opening = stop_steps(list(stopping.values()), options) if stopping else ()
+    discarded = [power_change(vm, "Off") for vm_id, vm in stopping.items() if vm.state == "Saved" and vm_id not in asked]
     back = [vm for vm_id, vm in stopping.items() if vm.state != "Saved" and ends[vm_id] not in ("Off", GONE)]
+    changes = [_when_stopped(change) if change.subject.id in stopping else change for change in plan.changes]
     return replace(
         plan,
-        changes=discarded + tuple(_when_stopped(change) if change.subject.id in stopping else change for change in plan.changes),
-        opening=stop_steps(list(stopping.values()), options) if stopping else (),
+        changes=tuple(_with_discard(change, opening) for change in (*discarded, *changes)),
+        opening=opening,
         closing={vm_id: _way(vm, ends[vm_id], vm_id in stopping) for vm_id, vm in moving.items()},
         power_cycled=tuple(vm.label for vm in back),
     )
@@ -158,6 +157,14 @@ def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
 def power_change(vm: Vm, end: str) -> Change:
     """What a result says of a VM that Plan.ends brings to another power state."""
     return Change(subject=vm, attributes={"power_state": (vm.state.lower(), end.lower())}, steps=())
+
+
+def _with_discard(change: Change, opening: Sequence[Step]) -> Change:
+    """A change of the power state that throws a saved state away knows the step that does: it cannot be taken back."""
+    if change.steps or "power_state" not in change.attributes:
+        return change
+    discards = [step for step in opening if step.group == change.subject.id and step.verb_noun == "Remove-VMSavedState"]
+    return replace(change, steps=tuple(discards))
 
 
 def still(vm: Vm) -> Step:
