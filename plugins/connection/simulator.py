@@ -68,7 +68,7 @@ EXAMPLES = r"""
 # inventory.yml: two pretended hosts, the second one as a file beside this inventory describes it
 hyperv_hosts:
   hosts:
-    l0-a:
+    l0-a: {}
     l0-b:
       ansible_simulator_profile: "{{ inventory_dir }}/lab.yml"
   vars:
@@ -88,7 +88,7 @@ import typing as t
 import urllib.parse
 
 from ansible import constants as C  # noqa: N812 - core's own name for it
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
@@ -145,11 +145,11 @@ class Connection(ConnectionBase):
             with open_host(state_file, profile, journal) as host:
                 return request.run(Session(host, request.secrets, journal=journal))
         except NotSimulated as error:
-            raise AnsibleError(f"The simulator cannot do this, and changed nothing: {error}. See docs/simulator.md.") from error
+            return 1, b"", f"The simulator cannot do this, and changed nothing: {error}. See docs/simulator.md.".encode()
         except ProfileError as error:
-            raise AnsibleError(f"The simulator has no host to work on: {error}") from error
+            raise AnsibleConnectionFailure(f"The simulator has no host to work on: {error}") from error
         except OSError as error:
-            raise AnsibleError(f"The simulator cannot use its state file {state_file}: {error}") from error
+            raise AnsibleConnectionFailure(f"The simulator cannot use its state file {state_file}: {error}") from error
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Refused: the host has no files."""

@@ -227,7 +227,11 @@ def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
     )
     return Outcome(
         done=tuple(change for change, fate in fates if fate == "done"),
-        failures=tuple(_failure(group, *broken[group], plan, fates, script, stuck) for group in broken if group),
+        failures=tuple(
+            _failure(group, *broken[group], plan, fates, script, stuck)
+            for group in dict.fromkeys(change.subject.id for change in plan.changes)
+            if group in broken
+        ),
         commands=tuple(_commands(script)),
         power_cycled=tuple(_cycled(plan, stopped)),
         warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
@@ -354,15 +358,17 @@ def _merged(states: Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _diff(changes: Sequence[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    subjects = dict.fromkeys(change["subject"] for change in changes)
+    by_subject: dict[str, list[Mapping[str, t.Any]]] = {}
+    for change in changes:
+        by_subject.setdefault(change["subject"], []).append(change)
     return [
         {
             "before_header": subject,
             "after_header": subject,
-            "before": {change["attribute"]: change["before"] for change in changes if change["subject"] == subject},
-            "after": {change["attribute"]: change["after"] for change in changes if change["subject"] == subject},
+            "before": {change["attribute"]: change["before"] for change in of_subject},
+            "after": {change["attribute"]: change["after"] for change in of_subject},
         }
-        for subject in subjects
+        for subject, of_subject in by_subject.items()
     ]
 
 
@@ -382,7 +388,7 @@ def _message(pairs: Sequence[tuple[str, str]]) -> str:
     by_fix: dict[str, list[str]] = {}
     for msg, fix in pairs:
         by_fix.setdefault(fix, []).append(msg)
-    return " ".join(_sentence("; ".join(msg.rstrip(".") for msg in msgs)) + " " + _sentence(fix) for fix, msgs in by_fix.items())
+    return " ".join(f"{'; '.join(msg.rstrip('.') for msg in msgs)}. {_sentence(fix)}" for fix, msgs in by_fix.items())
 
 
 def _sentence(text: str) -> str:

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
     from ._steps import Plain
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress: t.TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 DEFAULT_SWITCH_ID = "c08cb7b8-9b3c-408e-8e30-5e16a3aeb444"
 """The client's own Default Switch: ICS has the NAT there, and nothing about it can be changed (facts 5.1)."""

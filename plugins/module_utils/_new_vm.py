@@ -17,7 +17,7 @@ from ._memory import ONLY_DYNAMIC, SETTINGS, memory_parameters
 from ._nesting import as_version
 from ._options import ordinal
 from ._plan import Change, Thing, power_steps
-from ._render import Verbatim, is_pattern, literal
+from ._render import Verbatim, arguments, is_pattern, literal
 from ._steps import From, Plain, Step
 
 if t.TYPE_CHECKING:
@@ -143,10 +143,8 @@ def _drives(options: Options, subject: Thing, disks: DisksOfVm) -> Iterator[Step
     added = [add_step(disk, vm, subject.id) for disk in disks.wanted if disk.place != boot]
     yield from added
     if added and len(added) == len(disks.wanted) and disks.generation == 2:
-        place = next(disk.place for disk in disks.wanted)
-        named = " ".join(f"-{name} {value}" for name, value in place.parameters.items())
-        own = "".join(f"-{name} {value if isinstance(value, Verbatim) else literal(value)}" for name, value in vm.shown.items())
-        first = From(save=t.cast("str", added[0].save), shown={"FirstBootDevice": Verbatim(f"(Get-VMHardDiskDrive {own} {named})")})
+        drive = arguments({**vm.shown, **disks.wanted[0].place.parameters})
+        first = From(save=t.cast("str", added[0].save), shown={"FirstBootDevice": Verbatim(f"(Get-VMHardDiskDrive {drive})")})
         yield Step("Hyper-V\\Set-VMFirmware", {"VM": vm, "FirstBootDevice": first})
     if options.dvd and disks.generation == 2:
         yield Step("Hyper-V\\Add-VMDvdDrive", {"VM": vm, "Path": filled(options.dvd, subject.label)})

@@ -27,6 +27,11 @@ def command(step: Step) -> str:
     return " ".join(words)
 
 
+def arguments(parameters: Mapping[str, t.Any]) -> str:
+    """The parameters as they stand behind a cmdlet."""
+    return " ".join(word for name, value in parameters.items() for word in _parameter(name, value))
+
+
 def _parameter(name: str, value: t.Any) -> list[str]:
     if isinstance(value, From):
         return [word for shown, plain in value.shown.items() for word in _parameter(shown, plain)]

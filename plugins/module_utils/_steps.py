@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 Plain: t.TypeAlias = "str | int | float | bool | None"
-NOTHING: Mapping[str, t.Any] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,9 +118,9 @@ class Row(Mapping[str, t.Any]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def ref(self, *names: str, shown: Mapping[str, Plain] = NOTHING, **where: Plain | From) -> From:
+    def ref(self, *names: str, shown: Mapping[str, Plain] | None = None, **where: Plain | From) -> From:
         """The one object as it was read: the named properties must still have the values that were read."""
-        return From(save=self.save, where={**{name: as_text(self[name]) for name in names}, **where}, shown=shown)
+        return From(save=self.save, where={**{name: as_text(self[name]) for name in names}, **where}, shown=shown or {})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

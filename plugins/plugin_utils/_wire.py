@@ -261,7 +261,8 @@ def _list(plain: t.Any) -> list[t.Any]:
 
 
 def _typed(kind: type[T], plain: t.Any) -> T:
-    if type(plain) is not kind:
+    # a bool is an int, and no number of the wire is one
+    if not isinstance(plain, kind) or (isinstance(plain, bool) and kind is not bool):
         raise TypeError(f"expected {kind.__name__}, found {type(plain).__name__}")
     return plain
 

@@ -11,13 +11,14 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.hyperlab.nested.plugins.module_utils._converge import Resource, converge, failed
+from ansible_collections.hyperlab.nested.plugins.module_utils._converge import converge, failed
 from ansible_collections.hyperlab.nested.plugins.module_utils._errors import HypervError
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import profiles, schema
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import LocalHost
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import ConnectionTransport
 
 if t.TYPE_CHECKING:
+    from ansible_collections.hyperlab.nested.plugins.module_utils._converge import Resource
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host
 
 RESOURCES = "ansible_collections.hyperlab.nested.plugins.module_utils._resources"

@@ -52,7 +52,7 @@ adapters = st.fixed_dictionaries({"name": st.sampled_from(["Network Adapter", "l
 
 @st.composite
 def memories(draw: st.DrawFn) -> Plain:
-    minimum, startup, maximum = sorted(2 * MB * draw(st.integers(16, 2048)) for _ in range(3))
+    minimum, startup, maximum = sorted(2 * MB * draw(st.integers(16, 2048)) for _number in range(3))
     return {"dynamic": draw(flags), "minimum": minimum, "startup": startup, "maximum": maximum, "buffer": draw(st.integers(5, 2000))}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .._errors import HypervError, Refused
 from .._options import VMS, Option, Options, Spec, choice, ordinal, strings
 from .._plan import Change, Plan
-from .._render import Verbatim, literal
+from .._render import Verbatim, arguments, literal
 from .._steps import Answers, Plain, Row, Step
 from .._vms import HOST, Vm, by_vm, component_queries, find_vms, vm_queries
 
@@ -119,8 +119,8 @@ def _shown(vm: Vm, row: Row, only: bool) -> Mapping[str, Plain]:
     name = row["Name"]
     if only and not re.search(r"[*?\[\]`]", name):
         return {**vm.shown, "Name": name}
-    of_vm = " ".join(f"-{parameter} {literal(value) if type(value) is str else value}" for parameter, value in vm.shown.items())
-    return {"VMNetworkAdapter": Verbatim(f"(Get-VMNetworkAdapter {of_vm} | Where-Object Id -eq {literal(row['Id'])})")}
+    adapters = f"Get-VMNetworkAdapter {arguments(vm.shown)}"
+    return {"VMNetworkAdapter": Verbatim(f"({adapters} | Where-Object Id -eq {literal(row['Id'])})")}
 
 
 def plan(options: Options, state: State) -> Plan:

@@ -65,7 +65,7 @@ _TEXTS: t.Final[Mapping[str, Mapping[str, str]]] = {
         _WARNING: "Der virtuelle Computer befindet sich bereits im angegebenen Zustand{}.",
     },
 }
-_QUOTES: t.Final[Mapping[str, str]] = {"fr-FR": " : « {} »", "ja-JP": ": 「{}」", "zh-CN": ": “{}”", "de-DE": ": „{}“"}
+_QUOTES: t.Final[Mapping[str, str]] = {"fr-FR": " : « {} »", "ja-JP": ": 「{}」", "zh-CN": ": \u201c{}\u201d", "de-DE": ": \u201e{}\u201c"}
 
 
 def localise(language: str, record: Record) -> Record:

@@ -80,7 +80,7 @@ def _is_default(field: dataclasses.Field[t.Any], owner: t.Any) -> bool:
 def _value(hint: t.Any, value: t.Any, place: str) -> t.Any:
     origin, arguments = t.get_origin(hint), t.get_args(hint)
     if origin in (t.Union, types.UnionType):
-        return None if value is None else _value(next(a for a in arguments if a is not type(None)), value, place)
+        return None if value is None else _value(next(kind for kind in arguments if kind is not types.NoneType), value, place)
     if origin in _CONTAINERS:
         return _contained(origin, arguments[-1], value, place)
     if origin is t.Literal:

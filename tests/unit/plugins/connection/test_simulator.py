@@ -7,7 +7,7 @@ import os
 import typing as t
 
 import pytest
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
@@ -16,6 +16,7 @@ from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulat
 
 if t.TYPE_CHECKING:
     import pathlib
+import re
     from collections.abc import Callable
 
 CANARY = "canary-3f1b"
@@ -73,18 +74,24 @@ def test_a_refused_command_makes_no_host(connect: Callable[..., t.Any], tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_not_simulated_is_refused_in_words(connect: Callable[..., t.Any]) -> None:
+    payload = {"steps": [{"cmdlet": "Hyper-V\\Debug-VM", "parameters": {"Name": "'x"}}]}
+    code, stdout, stderr = connect().exec_command(wire.command_line(), in_data=wire.stdin(payload))
+    assert (code, stdout) == (1, b"")
+    assert re.search(b"cannot do this, and changed nothing: .*Debug-VM", stderr)
+
+
 @pytest.mark.parametrize(
-    ("variables", "payload", "text"),
+    ("variables", "text"),
     [
-        ({}, {"steps": [{"cmdlet": "Hyper-V\\Debug-VM", "parameters": {"Name": "'x"}}]}, "cannot do this, and changed nothing: .*Debug-VM"),
-        ({"ansible_simulator_profile": "nope"}, GET, "no host to work on: 'nope' is neither"),
-        ({"ansible_simulator_state": "/dev/null/x.json"}, GET, "cannot use its state file /dev/null/x.json"),
+        ({"ansible_simulator_profile": "nope"}, "no host to work on: 'nope' is neither"),
+        ({"ansible_simulator_state": "/dev/null/x.json"}, "cannot use its state file /dev/null/x.json"),
     ],
 )
-def test_errors_are_in_words(connect: Callable[..., t.Any], variables: dict[str, str], payload: dict[str, t.Any], text: str) -> None:
+def test_errors_are_in_words(connect: Callable[..., t.Any], variables: dict[str, str], text: str) -> None:
     connection = connect(**variables)
-    with pytest.raises(AnsibleError, match=text):
-        connection.exec_command(wire.command_line(), in_data=wire.stdin(payload))
+    with pytest.raises(AnsibleConnectionFailure, match=text):
+        connection.exec_command(wire.command_line(), in_data=wire.stdin(GET))
 
 
 def test_files_are_refused(connect: Callable[..., t.Any]) -> None:

@@ -49,7 +49,7 @@ def test_each_known_fault_is_an_error_with_a_code_and_a_way_out(where: str, key:
         "_BY_CMDLET": lambda: fault(cmdlet=key),
     }[where]()
     error = from_fault(found, "Set-VMProcessor -VMName 'l1-a'", subject="l1-a")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert kind.code not in {HostFault.code, HypervError.code}
     assert kind.fix
     assert error.subject == "l1-a"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import binder
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import binder, commands
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import CMDLETS, Call, CmdletError, Live
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.cmdlets import cim, ip, nat, network  # noqa: F401 - they register
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Adapter, Address, Host, HostAdapter, Switch, Vm
+
+commands.load()
 
 INTERNAL, EXTERNAL, ICS = (f"{number}0000000-0000-0000-0000-000000000000" for number in "123")
 

@@ -42,7 +42,7 @@ def fates(host: Host, *calls: Call) -> list[str]:
 
 def test_after_and_times_are_counted(host: Host) -> None:
     host.faults = [Fault(cmdlet="start-vm", after=1, times=2)]
-    assert fates(host, *(call(host) for _ in range(5))) == ["run", "failed", "failed", "run", "run"]
+    assert fates(host, *(call(host) for _number in range(5))) == ["run", "failed", "failed", "run", "run"]
 
 
 def test_only_calls_on_its_vm_count(host: Host) -> None:

@@ -32,7 +32,7 @@ def test_only_names_remain(language: str, category: str) -> None:
 
 def test_names_with_braces_and_several_names() -> None:
     local = messages.localise("de-DE", record("'{0}' and \"{x}\" and '{0}'"))
-    assert local.message == "Das angegebene Objekt wurde nicht gefunden: „{0}“: „{x}“."
+    assert local.message == "Das angegebene Objekt wurde nicht gefunden: \u201e{0}\u201c: \u201e{x}\u201c."
 
 
 def test_the_runners_own_errors_stay() -> None:

@@ -112,7 +112,7 @@ def test_a_static_mac_address_loses_its_separators(host: Host) -> None:
 
 def test_a_vm_on_its_way_refuses(host: Host) -> None:
     host.vms[0].state, host.vms[0].move = "Stopping", Move(state="Off", at=host.clock + 9)
-    assert {kind for kind, _ in run(host, SET, VMName="l1-a", MacAddressSpoofing="On").errors} == {"InvalidState"}
+    assert {kind for kind, _category in run(host, SET, VMName="l1-a", MacAddressSpoofing="On").errors} == {"InvalidState"}
 
 
 def test_what_the_model_lacks_is_refused(host: Host) -> None:

@@ -109,6 +109,6 @@ def test_secrets_stay_out_of_texts(host: LocalHost) -> None:
 
 def test_the_journal_of_all_processes(host: LocalHost) -> None:
     start: dict[str, t.Any] = {"steps": [{"cmdlet": "Hyper-V\\Start-VM", "parameters": {"Name": "'a"}}]}
-    for _ in range(2):
+    for _number in range(2):
         host.exec_command(wire.command_line(), wire.stdin(start))
     assert [(entry.process, entry.cmdlet) for entry in host.journal] == [(1, "Start-VM"), (2, "Start-VM")]

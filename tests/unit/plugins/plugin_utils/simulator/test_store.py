@@ -86,14 +86,14 @@ def test_the_journal_grows(path: pathlib.Path) -> None:
 
 
 def _count(path: str) -> None:
-    for _ in range(20):
+    for _number in range(20):
         with store.open_host(path, "server2022-intel") as host:
             host.processes += 1
 
 
 def test_two_processes_take_turns(path: pathlib.Path) -> None:
     context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_count, args=(os.fspath(path),)) for _ in range(2)]
+    workers = [context.Process(target=_count, args=(os.fspath(path),)) for _number in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
