@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 import pytest
@@ -16,7 +17,6 @@ from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulat
 
 if t.TYPE_CHECKING:
     import pathlib
-import re
     from collections.abc import Callable
 
 CANARY = "canary-3f1b"
