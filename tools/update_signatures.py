@@ -170,6 +170,14 @@ BY_HAND: dict[str, dict[str, t.Any]] = {
         "parameter_sets": {"2025": {"Seconds": ["Seconds*"], "Milliseconds": ["Milliseconds*"]}},
         "parameters": {"Seconds": {"type": "Int32"}, "Milliseconds": {"type": "Int32"}},
     },
+    "Write-Output": {
+        "module": "Microsoft.PowerShell.Utility",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": None,
+        "parameter_sets": {"2025": {"__AllParameterSets": ["InputObject*", "NoEnumerate"]}},
+        "parameters": {"InputObject": {"type": "PSObject[]"}, "NoEnumerate": {"type": "SwitchParameter"}},
+    },
 }
 
 

@@ -217,14 +217,11 @@ def _failed_waiting(unmet: Unmet, changes: Sequence[Change]) -> dict[str, t.Any]
 def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
     script = list(zip(plan.steps, answers, strict=True))
     broken = {step.group: (step, answer) for step, answer in reversed(script) if answer.faults and step.group}
-    stuck = {
-        str(row["Id"]): row["State"] for step, answer in script if step.save == STOPPED for row in answer.rows if row["State"] != "Off"
-    }
+    asked = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped}
+    read_again = [row for step, answer in script if step.save == STOPPED for row in answer.rows]
+    stuck = {str(row["Id"]): row["State"] for row in read_again if row["State"] != "Off" and str(row["Id"]) in asked}
     by_step = {id(step): answer for step, answer in script}
     fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
-    stopped = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped} - set(
-        stuck
-    )
     return Outcome(
         done=tuple(change for change, fate in fates if fate == "done"),
         failures=tuple(
@@ -233,7 +230,7 @@ def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
             if group in broken
         ),
         commands=tuple(_commands(script)),
-        power_cycled=tuple(_cycled(plan, stopped)),
+        power_cycled=tuple(_cycled(plan, asked - set(stuck))),
         warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from ._disk_options import file_key, filled
 from ._errors import HypervError, Refused
 from ._options import Options, show_size
-from ._plan import Change, still
+from ._plan import Change, unchanged
 from ._steps import Answers, From, Row, Step
 from ._vms import NO_OBJECT, Vm, by_vm, component_queries
 
@@ -313,7 +313,7 @@ def disk_change(each: DisksOfVm, vm: Vm) -> Change:
         attributes={f"disk {place}": (before.get(place), after.get(place)) for place in places},
         steps=(
             # New-VHD and Remove-VMHardDiskDrive do not say for which VM they are
-            still(vm),
+            unchanged(vm.ref),
             *new_file_steps(each),
             *(_remove_step(vm, row) for row in leaving),
             *(add_step(disk, vm.again if leaving else vm.ref, vm.id) for disk in missing),

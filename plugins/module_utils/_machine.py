@@ -16,7 +16,7 @@ from ._errors import HypervError, Refused
 from ._memory import memory_change, memory_queries, memory_refusals, shown_memory
 from ._nesting import as_version
 from ._options import ordinal
-from ._plan import Change, still
+from ._plan import Change, unchanged
 from ._steps import Answers, From, Row, Step
 from ._vms import VM_FIELDS, Vm, as_id, by_vm, component_queries, vm_queries
 
@@ -235,8 +235,10 @@ def machine_refusals(options: Options, each: Machine, network: Network | None) -
 def _processors(each: Machine, count: int) -> Change:
     vm, row = each.vm, each.processor
     undo = Step("Hyper-V\\Set-VMProcessor", {"VM": vm.again, "Count": row["Count"]})
-    step = Step("Hyper-V\\Set-VMProcessor", {"VM": vm.ref_if(row, "Count"), "Count": count}, undo=undo)
-    return Change(subject=vm, attributes={"processors": (int(row["Count"]), count)}, steps=(step,), needs_off=True)
+    step = Step("Hyper-V\\Set-VMProcessor", {"VM": vm.ref, "Count": count}, undo=undo)
+    return Change(
+        subject=vm, attributes={"processors": (int(row["Count"]), count)}, steps=(unchanged(row.ref("VMId", "Count")), step), needs_off=True
+    )
 
 
 def _firmware(options: Options, each: Machine, row: Row) -> Change:
@@ -247,10 +249,11 @@ def _firmware(options: Options, each: Machine, row: Row) -> Change:
     differing = [name for name in after if before[name] != after[name]]
     step = Step(
         "Hyper-V\\Set-VMFirmware",
-        {"VM": vm.ref_if(row, "SecureBoot", "SecureBootTemplate"), **{name: after[name] for name in differing}},
+        {"VM": vm.ref, **{name: after[name] for name in differing}},
         undo=Step("Hyper-V\\Set-VMFirmware", {"VM": vm.again, **{name: before[name] for name in differing}}),
     )
-    return Change(subject=vm, attributes={"secure_boot": boot, "secure_boot_template": template}, steps=(step,), needs_off=True)
+    guard = unchanged(row.ref("VMId", "SecureBoot", "SecureBootTemplate"))
+    return Change(subject=vm, attributes={"secure_boot": boot, "secure_boot_template": template}, steps=(guard, step), needs_off=True)
 
 
 def firmware_parameters(secure_boot: bool | None, template: str | None) -> dict[str, t.Any]:
@@ -266,11 +269,11 @@ def _medium(each: Machine, wanted: str) -> Change:
         return Change(subject=vm, attributes={}, steps=())
     if not wanted:
         steps = [_put(vm, row, None) for row in held]
-        return Change(subject=vm, attributes={"dvd": (each.medium, None)}, steps=(still(vm), *steps), needs_off=vm.state == "Saved")
+        return Change(subject=vm, attributes={"dvd": (each.medium, None)}, steps=(unchanged(vm.ref), *steps), needs_off=vm.state == "Saved")
     if each.dvds:
         row = each.dvds[0]
         attributes = {"dvd": (row["Path"] or None, wanted)}
-        return Change(subject=vm, attributes=attributes, steps=(still(vm), _put(vm, row, wanted)), needs_off=vm.state == "Saved")
+        return Change(subject=vm, attributes=attributes, steps=(unchanged(vm.ref), _put(vm, row, wanted)), needs_off=vm.state == "Saved")
     return Change(
         subject=vm,
         attributes={"dvd": (None, wanted)},

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ._errors import HypervError, InvalidOptions, Refused
 from ._nesting import as_version
 from ._options import MB, Options, Spec, flag, number, show_size, size
-from ._plan import Change
+from ._plan import Change, unchanged
 from ._steps import Row, Step
 from ._vms import component_queries
 
@@ -146,14 +146,14 @@ def memory_change(vm: Vm, row: Row, wanted: Mapping[str, t.Any], *, exposed: boo
     after = memory_parameters({name: pair[1] for name, pair in differing.items()})
     step = Step(
         "Hyper-V\\Set-VMMemory",
-        {"VM": vm.ref_if(row, *_relied_on(differing)), **after},
+        {"VM": vm.ref, **after},
         undo=Step("Hyper-V\\Set-VMMemory", {"VM": vm.again, **memory_parameters(before)}),
         hint=_HINT if now else "",
     )
     return Change(
         subject=vm,
         attributes={name: (SETTINGS[name].show(pair[0]), SETTINGS[name].show(pair[1])) for name, pair in differing.items()},
-        steps=(step,),
+        steps=(unchanged(row.ref("VMId", *_relied_on(differing))), step),
         needs_off=not now,
     )
 

@@ -74,12 +74,6 @@ class Vm:
         """Whether a text of the `vms` option means this VM."""
         return as_id(name) == self.id or ordinal(name) == ordinal(self.name)
 
-    def ref_if(self, component: Row, *names: str) -> From:
-        """The same, provided that the named properties of its component are as they were read."""
-        matching = component.ref("VMId", *names)
-        same = From(save=matching.save, where=matching.where, property="VMId")
-        return self.row.ref("State", shown=self.shown, Id=same)
-
 
 def vm_queries(names: Sequence[str], fields: tuple[str, ...] = VM_FIELDS, *, absent: frozenset[str] = frozenset()) -> tuple[Step, ...]:
     """Get-VM by name, and by id when a name could be one."""

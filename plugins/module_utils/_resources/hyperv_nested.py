@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._errors import HypervError, Refused
 from .._nesting import QUERIES, Blocker, Platform, as_version, host_blockers, version_blocker
 from .._options import POWER, VMS, Options, Spec, choice, flag, number
-from .._plan import Change, Plan
+from .._plan import Change, Plan, unchanged
 from .._steps import Answers, From, Row, Step
 from .._vms import HOST, NO_OBJECT, VM_FIELDS, Vm, as_id, by_vm, component_queries, find_vms, power_queries, vm_queries
 
@@ -143,23 +143,23 @@ def _changes(options: Options, state: State, each: NestedVm) -> Iterator[Change]
             steps=(_set(each, "Set-VMSecurity", {"VirtualizationBasedSecurityOptOut": (each.vbs_opt_out, options.vbs_opt_out)}),),
             needs_off=True,
         )
+    guard = (unchanged(each.processor.ref("VMId", "Count")),) if options.processors not in (None, each.count) else ()
     exposed = (bool(each.exposed), options.state == "enabled")
     count = (each.count, options.processors or each.count)
     wanted = {"ExposeVirtualizationExtensions": exposed, "Count": count}
     yield Change(
         subject=vm,
         attributes={"expose_virtualization_extensions": exposed, "processors": count},
-        steps=(_set(each, "Set-VMProcessor", {name: pair for name, pair in wanted.items() if pair[0] != pair[1]}),),
+        steps=(*guard, _set(each, "Set-VMProcessor", {name: pair for name, pair in wanted.items() if pair[0] != pair[1]})),
         needs_off=True,
     )
 
 
 def _set(each: NestedVm, cmdlet: str, pairs: Mapping[str, tuple[t.Any, t.Any]]) -> Step:
-    """One call that sets what differs, on the VM as it was planned on, and its undo."""
+    """One call that sets what differs, on the VM in the power state that was planned on, and its undo."""
     vm = each.vm
-    guard = vm.ref_if(each.processor, "Count") if "Count" in pairs else vm.ref
     undo = Step(f"Hyper-V\\{cmdlet}", {"VM": vm.again, **{name: before for name, (before, _after) in pairs.items()}})
-    return Step(f"Hyper-V\\{cmdlet}", {"VM": guard, **{name: after for name, (_before, after) in pairs.items()}}, undo=undo)
+    return Step(f"Hyper-V\\{cmdlet}", {"VM": vm.ref, **{name: after for name, (_before, after) in pairs.items()}}, undo=undo)
 
 
 def _refusals(options: Options, state: State, each: NestedVm) -> Iterator[HypervError]:

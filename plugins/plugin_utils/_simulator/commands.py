@@ -32,6 +32,10 @@ def load() -> None:
         importlib.import_module(f"{_cmdlets.__name__}.{module.name}")
 
 
+_LOOKS_ONLY = ("Receive-Job", "Start-Sleep", "Write-Output")
+"""What changes nothing besides the Get- cmdlets, and so does not stand in the journal."""
+
+
 @dataclasses.dataclass(kw_only=True, slots=True)
 class Entry:
     """One line of the journal: a call that could change something, and how it ended."""
@@ -62,7 +66,7 @@ class Commands:
             raise NotSimulated(f"the cmdlet {signature.module}\\{signature.name}")
         call = self._bind(signature, values)
         entry = Entry(process=self._host.processes, cmdlet=call.cmdlet, parameters={k: _readable(v) for k, v in call.values.items()})
-        if not call.cmdlet.startswith("Get-") and call.cmdlet != "Receive-Job":
+        if not call.cmdlet.startswith("Get-") and call.cmdlet not in _LOOKS_ONLY:
             self._journal.append(entry)
         try:
             return self._run(function, call, signature, entry)

@@ -53,3 +53,22 @@ def test_failures_come_in_the_order_of_the_vms() -> None:
     result = lab(faults=faults).task("hyperv_nested", {"vms": NAMES, **OPTIONS})
     assert [failure["subject"] for failure in result["failures"]] == ["vm-1", "vm-3", "vm-105"]
     assert len(result["changes"]) == len(NAMES) - 3
+
+
+@pytest.mark.parametrize("cmdlet", ["Get-VMHost", "Get-VM", "Get-VMProcessor", "Get-VMIntegrationService", "Get-CimInstance"])
+def test_a_query_that_fails_is_never_an_absence(cmdlet: str) -> None:
+    host = lab(faults=[{"cmdlet": cmdlet, "id": "OperationFailed"}])
+    result = host.task("hyperv_nested", {"vms": NAMES[:2], "when_running": "shutdown"})
+    assert (result["error_code"], result["changed"]) == ("host_refused", False)
+    assert cmdlet in result["msg"]
+
+
+@pytest.mark.parametrize("state", ["Off", "Paused", "Saved"])
+@pytest.mark.parametrize("how", ["turn_off", "shutdown"])
+def test_a_vm_that_left_its_power_state_meanwhile_is_left_as_it_is(state: str, how: str) -> None:
+    host = lab(events=[{"process": 2, "vm": NAMES[0], "set": {"state": state}}])
+    result = host.task("hyperv_nested", {"vms": NAMES[:2], "when_running": how})
+    assert [(failure["subject"], failure["error_code"]) for failure in result["failures"]] == [(NAMES[0], "changed_meanwhile")]
+    assert not host.look(f"vms.{NAMES[0]}.processor.expose_virtualization_extensions")
+    assert host.look(f"vms.{NAMES[0]}.state") == state
+    assert host.look(f"vms.{NAMES[1]}.processor.expose_virtualization_extensions")

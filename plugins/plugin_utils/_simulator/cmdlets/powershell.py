@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Private: PowerShell's own cmdlets beside those of Hyper-V: deleting a file, and letting time pass."""
+"""Private: PowerShell's own cmdlets beside those of Hyper-V: deleting a file, letting time pass, and handing an object on."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def remove_item(call: Call) -> Iterable[t.Any]:
         else:
             call.host.disks[:] = [one for one in call.host.disks if one is not disk]
     return []
+
+
+@simulate("Microsoft.PowerShell.Utility\\Write-Output", "InputObject")
+def write_output(call: Call) -> Iterable[t.Any]:
+    """Gives back what it was given."""
+    return as_list(call.values["InputObject"])
 
 
 @simulate("Microsoft.PowerShell.Utility\\Start-Sleep", "Seconds")
