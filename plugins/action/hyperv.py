@@ -15,12 +15,13 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._converge import Resource, converge, failed
+from ..module_utils._converge import Resource, converge
 from ..module_utils._errors import HypervError, InvalidOptions, Unsupported
 from ..plugin_utils._wire import ConnectionTransport
 
 if t.TYPE_CHECKING:
     from ..module_utils._options import Options
+from ..module_utils._report import failed
 
 _RESOURCES = "ansible_collections.hyperlab.nested.plugins.module_utils._resources"
 _CENSORED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"

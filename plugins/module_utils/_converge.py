@@ -13,17 +13,20 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ._errors import ChangedMeanwhile, HostFault, HypervError, NotApplied, Refused, SeveralErrors, WrongState, from_fault
+from ._errors import BadReply, HypervError, Refused, RunnerRefused, SeveralErrors, from_fault
 from ._options import ordinal
-from ._plan import STOPPED, Change, Plan, Unmet, with_power_cycle
+from ._outcome import failure, not_applied, not_back, outcome_of, partly, without
+from ._plan import Plan, with_power_cycle
 from ._render import command
+from ._report import PartResult, result
 from ._steps import Answer, Answers, Run, Step
 from ._vms import CHUNK
 
 if t.TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ._options import Options, Spec
+    from ._plan import Change
 
 
 class State(t.Protocol):
@@ -61,24 +64,17 @@ class Part:
     plan: Plan
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What became of a plan's steps."""
-
-    done: tuple[Change, ...]
-    failures: tuple[dict[str, t.Any], ...]
-    commands: tuple[str, ...]
-    power_cycled: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-
 def converge(resource: Resource, options: Options, run: Run, *, check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
-    """Bring the host to what the options want and return the task's result; raises HypervError when nothing was changed."""
+    """Bring the host to what the options want and return the task's result; raises HypervError before anything was written."""
     parts = _planned(resource, options, run)
-    results = [_predicted(part) if check_mode or not part.plan.changes else _written(resource, part, run) for part in parts]
-    if not check_mode:
-        results = [_waited(resource, part, result, run) for part, result in zip(parts, results, strict=True)]
-    return _result(results, diff)
+    if check_mode:
+        return result([_predicted(part) for part in parts], diff=diff)
+    results: list[PartResult] = []
+    for part in parts:
+        results.append(_done(resource, part, run))
+        if results[-1].unknown:
+            break  # the host's answers get lost: what is not begun is left
+    return result(results, diff=diff)
 
 
 def _planned(resource: Resource, options: Options, run: Run) -> list[Part]:
@@ -127,74 +123,83 @@ def read(resource: Resource, options: Options, run: Run) -> State:
 
 def _checked(steps: Sequence[Step], answers: Sequence[Answer]) -> Answers:
     """The answers of queries, of which none may have failed in a way that does not just mean "not there"."""
+    reached = False
     for step, answer in zip(steps, answers, strict=True):
         for fault in answer.faults:
             if fault.kind not in step.absent:
-                raise from_fault(fault, step.verb_noun, reading=True)
+                raise from_fault(fault, step.verb_noun, reading=True, reached=reached)
+        reached = reached or (step.cmdlet.startswith("Hyper-V") and not answer.faults)
     return Answers(steps, answers)
 
 
-def _predicted(part: Part) -> dict[str, t.Any]:
+def _predicted(part: Part) -> PartResult:
     plan = part.plan
-    return {
-        "changes": plan.changes,
-        "commands": [command(step) for step in plan.steps if not step.poll],
-        "power_cycled": list(plan.power_cycled),
-        "warnings": list(plan.warnings),
-        "failures": [],
-        "state": part.state.result(),
-        "after": part.state,
-    }
+    return PartResult(
+        changes=plan.changes,
+        commands=tuple(command(step) for step in plan.steps if not step.poll),
+        power_cycled=plan.power_cycled,
+        warnings=plan.warnings,
+        state=part.state,
+    )
 
 
-def _written(resource: Resource, part: Part, run: Run) -> dict[str, t.Any]:
-    queries = resource.queries(part.options)
-    answers = run((*queries, *part.plan.steps, *queries))
-    count = len(queries)
-    outcome = _outcome(part.plan, answers[count:-count])
-    failures = list(outcome.failures)
-    done: Sequence[Change] = outcome.done
-    found: dict[str, t.Any] = {}
-    after: State | None = None
+def _done(resource: Resource, part: Part, run: Run) -> PartResult:
+    """The part, written and waited for."""
+    found = _written(resource, part, run) if part.plan.changes else _predicted(part)
     try:
-        after = resource.State.from_answers(part.options, _checked(queries, answers[-count:]))
-        found = after.result()
+        return _waited(resource, part, found, run)
+    except BadReply as error:
+        return replace(found, failures=(*found.failures, failure(error)))
+
+
+def _written(resource: Resource, part: Part, run: Run) -> PartResult:
+    queries, plan = resource.queries(part.options), part.plan
+    try:
+        answers = run((*queries, *plan.steps, *queries))
+    except BadReply as error:
+        lost = not isinstance(error, RunnerRefused)
+        return PartResult(changes=(), commands=(), power_cycled=(), warnings=plan.warnings, failures=(failure(error),), unknown=lost)
+    count = len(queries)
+    outcome = outcome_of(plan, answers[count:-count])
+    failures, done, after = list(outcome.failures), list(outcome.done), None
+    try:
+        read_back = _checked(queries, answers[-count:])
+        after = resource.State.from_answers(part.options, read_back)
         again = resource.plan(part.options, after)
-        missed = [change for change in again.changes if change.subject.label not in {failure["subject"] for failure in failures}]
-        failures += [failure for change in missed for failure in _not_applied(change)]
-        done = [*(_without(change, missed) for change in done), *_partly(part.plan, again, outcome.failures)]
+        failed = {each["subject"] for each in failures}
+        differing = (*again.changes, *not_back(plan, outcome.power_cycled, read_back))
+        missed = [change for change in differing if change.subject.label not in failed]
+        failures += [each for change in missed for each in not_applied(change)]
+        done = [*(without(change, missed) for change in done), *partly(plan, again, outcome.failures)]
     except HypervError as error:
-        if not failures:
-            failures.append({"subject": error.subject, **error.as_dict(), "done": [], "undone": [], "left": []})
-    return {
-        "changes": [change for change in done if change.attributes],
-        "commands": list(outcome.commands),
-        "power_cycled": list(outcome.power_cycled),
-        "warnings": [*part.plan.warnings, *outcome.warnings],
-        "failures": failures,
-        "state": found,
-        "after": after,
-    }
+        failures = failures or [failure(error)]
+    return PartResult(
+        changes=tuple(change for change in done if change.attributes),
+        commands=outcome.commands,
+        power_cycled=outcome.power_cycled,
+        warnings=(*plan.warnings, *outcome.warnings),
+        failures=tuple(failures),
+        state=after,
+    )
 
 
 _PROCESS_SECONDS = 0.5
 """What a remote process costs besides its steps; only so that a wait ends whatever its steps say."""
 
 
-def _waited(resource: Resource, part: Part, result: dict[str, t.Any], run: Run) -> dict[str, t.Any]:
+def _waited(resource: Resource, part: Part, found: PartResult, run: Run) -> PartResult:
     """The result once what the plan waits for is there, or a failure for each subject for which it never was.
 
     A remote process of its own, because only what was read back says whom to wait for: VMs made by this very task have no
     id before, and those that failed are not waited for. More than one where the runner cannot see it, as it compares for
     equality only: an address that is not link-local.
     """
-    wait, state = part.plan.wait, result["after"]
+    wait, state = part.plan.wait, found.state
     if wait is None or state is None:
-        return result
-    failed = {failure["subject"] for failure in result["failures"]}
+        return found
+    failed = {each["subject"] for each in found.failures}
     queries, left = resource.queries(part.options), wait.seconds
     unmet = [each for each in wait.unmet(state) if each.subject.label not in failed]
-    failures: list[dict[str, t.Any]] = []
     while unmet and left > 0:
         steps = wait.steps(state, left)
         answers = run((*steps, *queries))
@@ -202,199 +207,11 @@ def _waited(resource: Resource, part: Part, result: dict[str, t.Any], run: Run) 
         try:
             state = resource.State.from_answers(part.options, _checked(queries, answers[len(steps) :]))
         except HypervError as error:
-            failures = [{"subject": error.subject, **error.as_dict(), "done": [], "undone": [], "left": []}]
-            break
+            return replace(found, state=state, failures=(*found.failures, failure(error)))
         unmet = [each for each in wait.unmet(state) if each.subject.label not in failed]
-    failures = failures or [_failed_waiting(each, result["changes"]) for each in unmet]
-    return {**result, "failures": [*result["failures"], *failures], "state": state.result()}
+    late = [failure(each.error, each.subject.label, done=_attributes(found.changes, each.subject.label)) for each in unmet]
+    return replace(found, state=state, failures=(*found.failures, *late))
 
 
-def _failed_waiting(unmet: Unmet, changes: Sequence[Change]) -> dict[str, t.Any]:
-    done = [name for change in changes if change.subject.label == unmet.subject.label for name in change.attributes]
-    return {"subject": unmet.subject.label, **unmet.error.as_dict(), "done": done, "undone": [], "left": []}
-
-
-def _outcome(plan: Plan, answers: Sequence[Answer]) -> Outcome:
-    script = list(zip(plan.steps, answers, strict=True))
-    broken = {step.group: (step, answer) for step, answer in reversed(script) if answer.faults and step.group}
-    asked = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped}
-    read_again = [row for step, answer in script if step.save == STOPPED for row in answer.rows]
-    stuck = {str(row["Id"]): row["State"] for row in read_again if row["State"] != "Off" and str(row["Id"]) in asked}
-    by_step = {id(step): answer for step, answer in script}
-    fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
-    return Outcome(
-        done=tuple(change for change, fate in fates if fate == "done"),
-        failures=tuple(
-            _failure(group, *broken[group], plan, fates, script, stuck)
-            for group in dict.fromkeys(change.subject.id for change in plan.changes)
-            if group in broken
-        ),
-        commands=tuple(_commands(script)),
-        power_cycled=tuple(_cycled(plan, asked - set(stuck))),
-        warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
-    )
-
-
-def _cycled(plan: Plan, stopped: set[str | None]) -> list[str]:
-    labels = {change.subject.id: change.subject.label for change in plan.changes}
-    return [label for subject_id, label in labels.items() if label in plan.power_cycled and subject_id in stopped]
-
-
-def _fate(change: Change, by_step: Mapping[int, Answer], broken: Container[str | None]) -> str:
-    """done, undone or left."""
-    group = change.subject.id
-    answers = [by_step[id(step)] for step in change.steps]
-    if group not in broken:
-        return "done"
-    if any(answer.undo and not answer.undo.faults for answer in answers):
-        return "undone"
-    return "done" if answers and not any(answer.skipped or answer.faults for answer in answers) else "left"
-
-
-def _failure(
-    group: str,
-    step: Step,
-    answer: Answer,
-    plan: Plan,
-    fates: Sequence[tuple[Change, str]],
-    script: Sequence[tuple[Step, Answer]],
-    stuck: Mapping[str, str],
-) -> dict[str, t.Any]:
-    subject = next(change.subject for change in plan.changes if change.subject.id == group)
-    error = _explained(step, answer, subject.label, stuck.get(group))
-    stays = [command(s) for s, a in script if s.group == group and a.undo and a.undo.faults]
-    if stays:
-        error.msg += f"; what could not be taken back: {', '.join(stays)}"
-    attributes = {
-        fate: [name for change, its in fates if change.subject.id == group and its == fate for name in change.attributes] for fate in FATES
-    }
-    return {"subject": subject.label, **error.as_dict(), **attributes}
-
-
-FATES = ("done", "undone", "left")
-
-
-def _explained(step: Step, answer: Answer, label: str, stuck: str | None) -> HypervError:
-    fault = answer.faults[0]
-    if stuck and fault.kind == "Hyperlab.NoObject":
-        return HypervError(
-            f"VM '{label}' did not shut down in time: it is {stuck}, and the change needs it Off",
-            code="shutdown_timed_out",
-            fix="the guest may still be shutting down: look at it, then raise shutdown_timeout or set when_running=turn_off",
-        )
-    doing = "Stop-VM" if step.verb_noun == "Receive-Job" else command(step)
-    error = from_fault(fault, doing, subject=label)
-    if step.hint and type(error) in (HostFault, WrongState):
-        error.fix = step.hint
-    return error
-
-
-def _commands(script: Sequence[tuple[Step, Answer]]) -> Iterator[str]:
-    """What ran, and behind it what was taken back, newest first."""
-    for step, answer in script:
-        if not step.poll and not answer.skipped and not answer.faults:
-            yield command(step)
-    for step, answer in reversed(script):
-        if step.undo and answer.undo and not answer.undo.faults:
-            yield command(step.undo)
-
-
-def _not_applied(change: Change) -> Iterator[dict[str, t.Any]]:
-    for name, (found, wanted) in change.attributes.items():
-        error = NotApplied(f"'{change.subject.label}': the host accepted {name}={wanted!r}, and now it reads {found!r}")
-        yield {"subject": change.subject.label, **error.as_dict(), "done": [], "undone": [], "left": [name]}
-
-
-def _without(change: Change, missed: Sequence[Change]) -> Change:
-    """The change without the attributes that read otherwise afterwards."""
-    names = {name for each in missed if each.subject.label == change.subject.label for name in each.attributes}
-    return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
-
-
-def _partly(plan: Plan, again: Plan, failures: Sequence[Mapping[str, t.Any]]) -> Iterator[Change]:
-    """What a refused call changed all the same: Hyper-V resizes a running VM's memory as far as it can (facts 3.1)."""
-    left = {(each["subject"], name) for each in failures if each["error_code"] != ChangedMeanwhile.code for name in each["left"]}
-    now = {(change.subject.label, name): pair[0] for change in again.changes for name, pair in change.attributes.items()}
-    for change in plan.changes:
-        pairs = {name: (pair[0], now.get((change.subject.label, name), pair[0])) for name, pair in change.attributes.items()}
-        moved = {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and (change.subject.label, name) in left}
-        if moved:
-            yield replace(change, attributes=moved)
-
-
-def _result(results: Sequence[dict[str, t.Any]], diff: bool) -> dict[str, t.Any]:
-    changes = [change for each in results for change in each["changes"]]
-    failures = [failure for each in results for failure in each["failures"]]
-    result: dict[str, t.Any] = {
-        **_merged([each["state"] for each in results]),
-        "changed": bool(changes),
-        "changes": [
-            {"subject": change.subject.label, "attribute": name, "before": before, "after": after}
-            for change in changes
-            for name, (before, after) in change.attributes.items()
-        ],
-        "commands": [line for each in results for line in each["commands"]],
-        "power_cycled": [label for each in results for label in each["power_cycled"]],
-    }
-    warnings = [text for each in results for text in each["warnings"]]
-    if warnings:
-        result["warnings"] = warnings
-    if diff:
-        result["diff"] = _diff(result["changes"])
-    if failures:
-        result |= _failed(failures)
-    return result
-
-
-def _merged(states: Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
-    merged: dict[str, t.Any] = {}
-    for state in states:
-        for name, value in state.items():
-            merged[name] = merged[name] + value if isinstance(value, list) and name in merged else value
-    return merged
-
-
-def _diff(changes: Sequence[Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    by_subject: dict[str, list[Mapping[str, t.Any]]] = {}
-    for change in changes:
-        by_subject.setdefault(change["subject"], []).append(change)
-    return [
-        {
-            "before_header": subject,
-            "after_header": subject,
-            "before": {change["attribute"]: change["before"] for change in of_subject},
-            "after": {change["attribute"]: change["after"] for change in of_subject},
-        }
-        for subject, of_subject in by_subject.items()
-    ]
-
-
-def _failed(failures: Sequence[Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    first = failures[0]
-    return {
-        "failed": True,
-        "failures": list(failures),
-        "error_code": first["error_code"],
-        "msg": _message([(failure["msg"], failure["fix"]) for failure in failures]),
-        "fix": first["fix"],
-    }
-
-
-def _message(pairs: Sequence[tuple[str, str]]) -> str:
-    """What is wrong and the way out, in whole sentences; a way out that is the same for several is said once."""
-    by_fix: dict[str, list[str]] = {}
-    for msg, fix in pairs:
-        by_fix.setdefault(fix, []).append(msg)
-    return " ".join(f"{'; '.join(msg.rstrip('.') for msg in msgs)}. {_sentence(fix)}" for fix, msgs in by_fix.items())
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")
-
-
-def failed(error: HypervError) -> dict[str, t.Any]:
-    """The result of a task that an error ended before anything was changed."""
-    errors = error.errors if isinstance(error, SeveralErrors) else (error,)
-    failures = [{"subject": each.subject, **each.as_dict(), "done": [], "undone": [], "left": []} for each in errors if each.subject]
-    result = {"failed": True, "changed": False, **error.as_dict(), "msg": _message([(each.msg, each.fix) for each in errors])}
-    return {**result, "failures": failures} if failures else result
+def _attributes(changes: Sequence[Change], label: str) -> list[str]:
+    return [name for change in changes if change.subject.label == label for name in change.attributes]

@@ -22,6 +22,7 @@ HypervError
 │   └── TimedOut           timed_out
 ├── NotApplied             not_applied              the host said yes, and the state says no
 └── BadReply               one code each            the runner's answer is missing, cut or not ours
+    └── RunnerRefused      one code each            the bootstrap ran nothing
 
 Faults of the host are recognised by id and category alone.
 """
@@ -174,6 +175,10 @@ class BadReply(HypervError):
     """The answer of the runner is missing, cut, or not ours. The code says which."""
 
 
+class RunnerRefused(BadReply):
+    """The bootstrap ran nothing, and said so."""
+
+
 def raise_all(errors: Sequence[HypervError]) -> None:
     """Raise what was collected, if anything."""
     if len(errors) == 1:
@@ -188,7 +193,6 @@ _BY_KIND: dict[str, type[HostFault]] = {
     "CommandNotFoundException": HypervMissing,
     "CouldNotAutoLoadModule": HypervMissing,
     "HyperVModuleNotAvailable": HypervMissing,
-    "ObjectNotFound": ChangedMeanwhile,
     "Hyperlab.NoObject": ChangedMeanwhile,
     "Hyperlab.WrongCount": ChangedMeanwhile,
     "Hyperlab.Timeout": TimedOut,
@@ -208,18 +212,19 @@ _BY_CATEGORY: dict[str, type[HostFault]] = {"PermissionDenied": AccessDenied}
 MAPPED = frozenset(_BY_KIND)
 
 
-def from_fault(fault: Fault, doing: str, *, subject: str = "", reading: bool = False) -> HostFault:
+def from_fault(fault: Fault, doing: str, *, subject: str = "", reading: bool = False, reached: bool = False) -> HostFault:
     """The error for a fault; `doing` is the cmdlet or the command that met it.
 
-    While reading, ObjectNotFound is how the Hyper-V module says that it does not reach vmms; while writing, that the
-    object is gone.
+    While reading, ObjectNotFound is how the Hyper-V module says that it does not reach vmms, or, when it has been `reached`
+    by an earlier query, that an object vanished.
     """
+    about = f"{subject}: " if subject else ""
+    if reading and reached and fault.kind == "ObjectNotFound":
+        return ChangedMeanwhile(f"{about}something was removed while {doing} read it [{fault.id}]", subject=subject)
     cmdlet = fault.id.rpartition(".")[2]
     kind = _BY_ID.get(fault.id) or _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or _BY_CMDLET.get(cmdlet) or HostFault
-    if reading and kind is ChangedMeanwhile and fault.kind == "ObjectNotFound":
+    if reading and fault.kind == "ObjectNotFound":
         kind = VmmsUnreachable
-    about = f"{subject}: " if subject else ""
-    said = fault.message.strip()
     if kind is ChangedMeanwhile:
         return kind(f"{about}it is no longer as it was when the change was planned, so {doing} was not run on it", subject=subject)
-    return kind(f"{about}{doing} failed: {said} [{fault.id}]", subject=subject)
+    return kind(f"{about}{doing} failed: {fault.message.strip()} [{fault.id}]", subject=subject)

@@ -33,7 +33,6 @@ _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
 _WORKSTATION = 1
 """Win32_OperatingSystem.ProductType of client Windows."""
 
-_CIM = "CimCmdlets\\Get-CimInstance"
 QUERIES = (
     Step(
         "CimCmdlets\\Get-CimInstance", {"ClassName": "Win32_OperatingSystem"}, save="os", select=("BuildNumber", "Caption", "ProductType")

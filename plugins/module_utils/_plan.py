@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ._errors import HypervError, Refused, raise_all
-from ._steps import From, Step, Until, renamed
+from ._steps import BY_ID, From, Step, Until, renamed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -242,11 +242,6 @@ def stop_steps(vms: Sequence[Vm], options: t.Any) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def power_refusals(vm: Vm, options: t.Any, why: str) -> list[HypervError]:
-    """Why this VM may not be brought to Off with these options; `why` completes "... needs it Off"."""
-    return _refusals(vm, options, why)
-
-
 def _job(vm: Vm) -> str:
     return f"job {vm.id}"
 
@@ -271,7 +266,7 @@ def _when_stopped(change: Change) -> Change:
     """The change on the VM as it was read again after the stop."""
 
     def stopped(ref: From) -> From:
-        if ref.save.partition("#")[0] != "vms":
+        if ref.save.removesuffix(BY_ID) != "vms":
             return ref
         state = {"State": "Off"} if "State" in ref.where else {}
         return replace(ref, save=STOPPED, where={**ref.where, **state})
@@ -283,7 +278,7 @@ def _when_stopped(change: Change) -> Change:
     return replace(change, steps=tuple(map(moved, change.steps)))
 
 
-def _refusals(vm: Vm, options: t.Any, why: str = "this change") -> list[HypervError]:
+def _refusals(vm: Vm, options: t.Any, why: str) -> list[HypervError]:
     refusal = _refusal(vm, options, why)
     return [refusal] if refusal else []
 

@@ -100,6 +100,10 @@ class Fault:
         return self.id.partition(",")[0]
 
 
+BY_ID = "#id"
+"""Ends the name of what is read by id besides being read by name: Answers has both under the one name."""
+
+
 class Row(Mapping[str, t.Any]):
     """The properties that were read of one live object, and the way back to that object."""
 
@@ -117,6 +121,11 @@ class Row(Mapping[str, t.Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    @property
+    def by_id(self) -> bool:
+        """Whether its VM was found by id alone, so that others may have its name."""
+        return self.save.endswith(BY_ID)
 
     def ref(self, *names: str, shown: Mapping[str, Plain] | None = None, **where: Plain | From) -> From:
         """The one object as it was read: the named properties must still have the values that were read."""
@@ -143,7 +152,7 @@ class Answers:
     def __init__(self, steps: Sequence[Step], answers: Sequence[Answer]) -> None:
         self._answers: dict[str, list[Answer]] = {}
         for step, answer in zip(steps, answers, strict=True):
-            self._answers.setdefault((step.save or step.cmdlet).partition("#")[0], []).append(answer)
+            self._answers.setdefault((step.save or step.cmdlet).removesuffix(BY_ID), []).append(answer)
 
     def rows(self, name: str) -> list[Row]:
         """All rows saved under the name; a query that was asked twice (`vms`, `vms#id`) counts as one."""
@@ -152,10 +161,6 @@ class Answers:
     def one(self, name: str) -> Row | None:
         """The only row, or None when the query found nothing."""
         return next(iter(self.rows(name)), None)
-
-    def asked(self, name: str) -> bool:
-        """Whether there was such a query at all."""
-        return name in self._answers
 
     def missing(self, name: str) -> bool:
         """Whether the host answered the query with a fault that means "not there"."""

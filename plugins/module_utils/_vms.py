@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ._errors import HypervError, Refused, raise_all
 from ._options import ordinal
 from ._render import is_pattern, vm_shown
-from ._steps import Answers, From, Plain, Row, Step
+from ._steps import BY_ID, Answers, From, Plain, Row, Step
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ class Vm:
     @property
     def shown(self) -> Mapping[str, Plain]:
         """How commands name it: by id when it was found by its id alone, for others may have its name."""
-        return vm_shown(self.name, self.id, unique=not self.row.save.endswith("#id"))
+        return vm_shown(self.name, self.id, unique=not self.row.by_id)
 
     @property
     def ref(self) -> From:
@@ -83,7 +83,7 @@ def vm_queries(names: Sequence[str], fields: tuple[str, ...] = VM_FIELDS, *, abs
     steps = [Step("Hyper-V\\Get-VM", parameters, save="vms", where={"Name": tuple(names)}, select=fields, absent=NO_VM | absent)]
     ids = tuple(filter(None, map(as_id, names)))
     if ids:
-        steps.append(Step("Hyper-V\\Get-VM", save="vms#id", where={"Id": ids}, select=fields, absent=absent))
+        steps.append(Step("Hyper-V\\Get-VM", save=f"vms{BY_ID}", where={"Id": ids}, select=fields, absent=absent))
     return tuple(steps)
 
 
@@ -169,7 +169,7 @@ def by_vm(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _kinds(names: Sequence[str]) -> tuple[str, ...]:
-    return () if not names else ("", "#id") if any(map(as_id, names)) else ("",)
+    return () if not names else ("", BY_ID) if any(map(as_id, names)) else ("",)
 
 
 def _vms(found: Mapping[str, Row], answers: Answers) -> list[Vm]:
@@ -180,7 +180,7 @@ def _vms(found: Mapping[str, Row], answers: Answers) -> list[Vm]:
             row=row,
             id=vm_id,
             name=row["Name"],
-            label=row["Name"] if names[ordinal(row["Name"])] == 1 else f"{row['Name']} ({vm_id})",
+            label=row["Name"] if names[ordinal(row["Name"])] == 1 and not row.by_id else f"{row['Name']} ({vm_id})",
             state=row["State"],
             version=str(row.get("Version") or ""),
             generation=int(row.get("Generation") or 0),

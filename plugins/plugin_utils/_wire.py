@@ -14,7 +14,7 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ..module_utils._errors import BadReply, Unsupported
+from ..module_utils._errors import BadReply, RunnerRefused, Unsupported
 from ..module_utils._steps import Answer, Credential, Fault, From, Row, Step, Until
 
 if t.TYPE_CHECKING:
@@ -183,9 +183,9 @@ def decode(steps: Sequence[Step], stdout: str, stderr: str, code: int, *, window
         raise BadReply(f"the host's answer has another form than agreed: {error!r}", code="reply_malformed", fix=_REPORT) from error
 
 
-def _refusal(why: str) -> BadReply:
+def _refusal(why: str) -> RunnerRefused:
     msg, fix = _REFUSED.get(why, (why, _REPORT))
-    return BadReply(f"the runner refused: {msg}", code=f"runner_refused_{why}", fix=fix)
+    return RunnerRefused(f"the runner refused: {msg}", code=f"runner_refused_{why}", fix=fix)
 
 
 def _answers(steps: Sequence[Step], reply: Mapping[str, t.Any]) -> list[Answer]:

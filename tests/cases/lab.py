@@ -11,8 +11,9 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.hyperlab.nested.plugins.module_utils._converge import converge, failed
+from ansible_collections.hyperlab.nested.plugins.module_utils._converge import converge
 from ansible_collections.hyperlab.nested.plugins.module_utils._errors import HypervError
+from ansible_collections.hyperlab.nested.plugins.module_utils._report import failed
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import profiles, schema
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import LocalHost
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import ConnectionTransport

@@ -30,12 +30,12 @@ def test_the_trace_is_real() -> None:
     host = Tap({"based_on": "server2022-intel", "vms": [{"name": "l1-a", "state": "Running"}, {"name": "l1-b"}]})
     result = host.task("hyperv_nested", {"vms": ["l1-a", "l1-b"], "processors": 2, "when_running": "shutdown"})
     shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)]
-    assert len(shown) == 9
+    assert len(shown) == 10
     *said, reported = shown
     for each in said:
         assert each in host.said
     assert reported == {name: result[name] for name in reported}
-    assert len(host.said) == 2 * 6 + 2 * 18
+    assert len(host.said) == 2 * 6 + 2 * 20
     assert host.host.processes == 2
     again = host.task("hyperv_nested", {"vms": ["l1-a", "l1-b"], "processors": 2, "when_running": "shutdown"})
     assert (again["changed"], host.host.processes) == (False, 3)

@@ -33,13 +33,15 @@ LAYERS = (
     {"_plan", "_disk_options"},
     {"*"},  # what several modules share: memory, disks, networks; they may import each other, but not in a circle
     {"_resources"},
+    {"_outcome"},
+    {"_report"},
     {"_converge"},
 )
 """module_utils from the bottom to the top; a file imports from below its own layer only."""
 SHARED = LAYERS.index({"*"})
 
 MAY_IMPORT = {
-    "action": {"module_utils._converge", "module_utils._errors", "module_utils._options", "plugin_utils._wire"},
+    "action": {"module_utils._converge", "module_utils._errors", "module_utils._options", "module_utils._report", "plugin_utils._wire"},
     "connection/simulator": {"plugin_utils._simulator"},
     "connection": {"plugin_utils", "module_utils._errors", "module_utils._steps", "module_utils._options"},
     "doc_fragments": set[str](),

@@ -13,11 +13,11 @@ from .._errors import HypervError, Refused
 from .._nesting import QUERIES, Blocker, Platform, as_version, host_blockers, version_blocker
 from .._options import POWER, VMS, Options, Spec, choice, flag, number
 from .._plan import Change, Plan, unchanged
-from .._steps import Answers, From, Row, Step
+from .._steps import BY_ID, Answers, From, Row, Step
 from .._vms import HOST, NO_OBJECT, VM_FIELDS, Vm, as_id, by_vm, component_queries, find_vms, power_queries, vm_queries
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 SPEC = Spec(
     VMS,
@@ -29,6 +29,7 @@ SPEC = Spec(
 )
 
 FIELDS = (*VM_FIELDS, "DynamicMemoryEnabled")
+SECURITY_FIELDS = ("VirtualizationBasedSecurityOptOut",)
 PROCESSOR_FIELDS = ("VMId", "Count", "ExposeVirtualizationExtensions")
 # VMSecurity objects do not say whose they are (module 2.0.0.0), so each VM is asked on its own; an ambiguous or a
 # missing name is found out by find_vms().
@@ -40,18 +41,21 @@ def queries(options: Options) -> tuple[Step, ...]:
     steps = [HOST, *QUERIES, *vm_queries(options.vms, FIELDS)]
     steps += component_queries(options.vms, "Hyper-V\\Get-VMProcessor", "processors", PROCESSOR_FIELDS)
     if options.vbs_opt_out is not None:
-        steps += [_security_query(name) for name in options.vms]
+        steps += _security_queries(options.vms)
     if options.upgrade_version:
         steps.append(Step("Hyper-V\\Get-VMHostSupportedVersion", {"Default": True}, save="default_version", select=("Version",)))
     return (*steps, *power_queries(options))
 
 
-def _security_query(name: str) -> Step:
-    vm_id = as_id(name)
-    vm = From(save="vms#id", where={"Id": vm_id}) if vm_id else From(save="vms", where={"Name": name})
-    return Step(
-        "Hyper-V\\Get-VMSecurity", {"VM": vm}, save=f"security {name}", select=("VirtualizationBasedSecurityOptOut",), absent=_NOT_ONE
-    )
+def _security_queries(names: Sequence[str]) -> Iterator[Step]:
+    """By the place of the name in the option, because a name may hold anything."""
+    for index, name in enumerate(names):
+        lookups = {"": From(save="vms", where={"Name": name})}
+        vm_id = as_id(name)
+        if vm_id:
+            lookups[BY_ID] = From(save=f"vms{BY_ID}", where={"Id": vm_id})
+        for kind, vm in lookups.items():
+            yield Step("Hyper-V\\Get-VMSecurity", {"VM": vm}, save=f"security {index}{kind}", select=SECURITY_FIELDS, absent=_NOT_ONE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +112,7 @@ class State:
 
 def _security(options: Options, answers: Answers) -> dict[str, bool]:
     """The VBS opt-out by the text that named the VM."""
-    rows = {name: answers.one(f"security {name}") for name in options.vms}
+    rows = {name: answers.one(f"security {index}") for index, name in enumerate(options.vms)}
     return {name: bool(row["VirtualizationBasedSecurityOptOut"]) for name, row in rows.items() if row}
 
 
@@ -164,6 +168,13 @@ def _set(each: NestedVm, cmdlet: str, pairs: Mapping[str, tuple[t.Any, t.Any]]) 
 
 def _refusals(options: Options, state: State, each: NestedVm) -> Iterator[HypervError]:
     """By what would change: a VM that exposes its extensions already is left alone."""
+    if options.vbs_opt_out is not None and each.vbs_opt_out is None:
+        yield Refused(
+            f"VM '{each.vm.label}': its security settings could not be read",
+            code="vbs_unreadable",
+            subject=each.vm.label,
+            fix="leave vbs_opt_out out, or see what Get-VMSecurity says of the VM",
+        )
     if options.state == "disabled" or each.exposed:
         return
     for blocker in _blockers(options, state, each):

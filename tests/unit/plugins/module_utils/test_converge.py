@@ -72,3 +72,68 @@ def test_a_vm_that_left_its_power_state_meanwhile_is_left_as_it_is(state: str, h
     assert not host.look(f"vms.{NAMES[0]}.processor.expose_virtualization_extensions")
     assert host.look(f"vms.{NAMES[0]}.state") == state
     assert host.look(f"vms.{NAMES[1]}.processor.expose_virtualization_extensions")
+
+
+def test_a_vm_that_ignores_the_shutdown_was_not_power_cycled() -> None:
+    host = Lab({"based_on": "server2022-intel", "vms": [{"name": "a", "state": "Running", "guest": {"ignores_shutdown": True}}]})
+    result = host.task("hyperv_nested", {"vms": "a", "when_running": "shutdown"})
+    assert (result["error_code"], result["power_cycled"], host.look("vms.a.state")) == ("shutdown_timed_out", [], "Running")
+
+
+def test_a_write_that_did_not_take_is_no_change_of_its_vm_alone() -> None:
+    result = lab(faults=[{"cmdlet": "Set-VMProcessor", "vm": NAMES[1], "silent": True}]).task(
+        "hyperv_nested", {"vms": NAMES[:3], **OPTIONS}
+    )
+    assert [(failure["subject"], failure["error_code"]) for failure in result["failures"]] == [(NAMES[1], "not_applied")]
+    assert [change["subject"] for change in result["changes"]] == [NAMES[0], NAMES[2]]
+
+
+@pytest.mark.parametrize(
+    ("state", "cmdlet", "reads"), [("Running", "Start-VM", "off"), ("Paused", "Start-VM", "off"), ("Paused", "Suspend-VM", "running")]
+)
+def test_a_power_state_that_did_not_come_back_is_an_error(state: str, cmdlet: str, reads: str) -> None:
+    host = Lab({"based_on": "server2022-intel", "vms": [{"name": "a", "state": state}], "faults": [{"cmdlet": cmdlet, "silent": True}]})
+    result = host.task("hyperv_nested", {"vms": "a", **OPTIONS})
+    assert result["failed"]
+    assert result["changed"] or result["failures"][0]["undone"]
+    if not (state == "Paused" and cmdlet == "Start-VM"):  # there Suspend-VM is refused, which says it first
+        assert [(failure["error_code"], failure["left"]) for failure in result["failures"]] == [("not_applied", ["power_state"])]
+        assert f"now it reads '{reads}'" in result["msg"]
+
+
+class Cut(Lab):
+    """Its answer to one remote process is cut on the way."""
+
+    def __init__(self, profile: dict[str, t.Any], process: int) -> None:
+        super().__init__(profile)
+        self.process = process
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        code, stdout, stderr = super().exec_command(cmd, in_data, sudoable)
+        return code, stdout[:200] if len(self.sent) == self.process else stdout, stderr
+
+
+def test_a_lost_answer_to_a_write_is_no_unchanged_host() -> None:
+    host = Cut({"based_on": "server2022-intel", "vms": [{"name": "l1-a"}]}, process=2)
+    result = host.task("hyperv_nested", {"vms": "l1-a"})
+    assert (result["failed"], result["changed"], result["error_code"]) == (True, True, "reply_cut")
+    assert not host.task("hyperv_nested", {"vms": "l1-a"})["changed"], "it was made, and the next run sees it"
+
+
+def test_a_lost_answer_keeps_what_earlier_chunks_did_and_begins_no_more() -> None:
+    names = [f"vm-{number}" for number in range(2 * CHUNK + 1)]
+    host = Cut({"based_on": "server2022-intel", "memory": "1TB", "vms": [{"name": name} for name in names]}, process=5)
+    result = host.task("hyperv_nested", {"vms": names})
+    assert (result["error_code"], len(result["changes"]), len(host.sent)) == ("reply_cut", CHUNK, 5)
+
+
+def test_a_lost_answer_while_waiting_keeps_the_changes() -> None:
+    host = Cut({"based_on": "server2022-intel", "vms": [{"name": "l1-a"}]}, process=3)
+    result = host.task("hyperv_vm", {"vms": "l1-a", "state": "running", "wait_for": "heartbeat"})
+    assert (result["error_code"], result["changes"][0]["attribute"]) == ("reply_cut", "power_state")
+
+
+def test_host_findings_stand_once() -> None:
+    host = lab(nats=[{"name": "one", "prefix": "10.0.0.0/24"}, {"name": "two", "prefix": "10.1.0.0/24"}])
+    codes = [finding["code"] for finding in host.task("hyperv_nested_info", {"vms": NAMES})["findings"]]
+    assert codes.count("several_nats") == 1

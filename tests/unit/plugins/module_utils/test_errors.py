@@ -12,7 +12,7 @@ from ansible_collections.hyperlab.nested.plugins.module_utils._errors import Hos
 from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Fault
 
 CLASSES = {name: kind for name, kind in vars(_errors).items() if isinstance(kind, type) and issubclass(kind, HypervError)}
-BRANCH = re.compile(r"^(?P<indent>(?:│   )*)[├└]── (?P<name>\w+) +(?P<code>one code each|[a-z_]+)(?: |$)", re.MULTILINE)
+BRANCH = re.compile(r"^(?P<indent>(?:│   |    )*)[├└]── (?P<name>\w+) +(?P<code>one code each|[a-z_]+)(?: |$)", re.MULTILINE)
 MAPS: dict[str, dict[str, type[HostFault]]] = {
     name: value for name, value in vars(_errors).items() if name.startswith("_BY_") and isinstance(value, dict)
 }
@@ -68,7 +68,7 @@ def test_an_unknown_fault_keeps_the_hosts_own_words() -> None:
     ("found", "reading", "code"),
     [
         (fault("ObjectNotFound"), True, "vmms_unreachable"),
-        (fault("ObjectNotFound"), False, "changed_meanwhile"),
+        (fault("ObjectNotFound"), False, "host_refused"),
         (fault("Hyperlab.NoObject"), True, "changed_meanwhile"),
         (fault("AccessDenied", cmdlet="StartVM"), False, "access_denied"),
         (fault("SomethingNew", category="PermissionDenied"), True, "access_denied"),

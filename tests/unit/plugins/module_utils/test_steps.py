@@ -16,8 +16,6 @@ def test_answers_by_name() -> None:
     answers = Answers(steps, (answer("a"), answer("b", save="vms#id"), answer("c"), answer()))
     assert [(row["Name"], row.save) for row in answers.rows("vms")] == [("a", "vms"), ("b", "vms#id")]
     assert [row["Name"] for row in answers.rows("M\\Get-Y")] == ["c"]
-    assert (answers.rows("none"), answers.one("none"), answers.asked("none")) == ([], None, True)
-    assert (answers.rows("other"), answers.one("other"), answers.asked("other")) == ([], None, False)
 
 
 def test_answers_are_as_many_as_steps() -> None:

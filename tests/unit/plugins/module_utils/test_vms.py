@@ -170,5 +170,3 @@ def test_a_reference_holds_the_state_that_was_read() -> None:
     assert each.ref.where == {"Id": A, "State": "Running"}
     assert each.again.where == {"Id": A}
     assert each.ref.count == 1
-    guard = each.ref_if(Row("processors", {"VMId": A, "Count": 2}), "Count")
-    assert guard.where == {"State": "Running", "Id": From(save="processors", where={"VMId": A, "Count": "2"}, property="VMId")}

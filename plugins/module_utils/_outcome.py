@@ -1,0 +1,156 @@
+# Copyright (c) 2026 hyperlab.nested contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private: what became of a plan's steps on the host: which changes were done, undone or left, and why."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ._errors import ChangedMeanwhile, HostFault, HypervError, NotApplied, WrongState, from_fault
+from ._plan import STOPPED, Change, Plan
+from ._render import command
+
+if t.TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping, Sequence
+
+    from ._steps import Answer, Answers, Step
+    from ._vms import Vm
+
+Failure = dict[str, t.Any]
+"""An error of one subject, with the names of its attributes that are done, undone and left."""
+Script = list[tuple["Step", "Answer"]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of a plan's steps."""
+
+    done: tuple[Change, ...]
+    failures: tuple[Failure, ...]
+    commands: tuple[str, ...]
+    power_cycled: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def failure(
+    error: HypervError, subject: str | None = None, *, done: Sequence[str] = (), undone: Sequence[str] = (), left: Sequence[str] = ()
+) -> Failure:
+    """The error as a result lists it."""
+    about = error.subject if subject is None else subject
+    return {"subject": about, **error.as_dict(), "done": list(done), "undone": list(undone), "left": list(left)}
+
+
+def outcome_of(plan: Plan, answers: Sequence[Answer]) -> Outcome:
+    """What the answers to the plan's steps say."""
+    script = list(zip(plan.steps, answers, strict=True))
+    broken = {step.group: (step, answer) for step, answer in reversed(script) if answer.faults and step.group}
+    asked = {step.group for step, answer in script if step.verb_noun == "Stop-VM" and not answer.faults and not answer.skipped}
+    read_again = [row for step, answer in script if step.save == STOPPED for row in answer.rows]
+    stuck = {str(row["Id"]): row["State"] for row in read_again if row["State"] != "Off" and str(row["Id"]) in asked}
+    by_step = {id(step): answer for step, answer in script}
+    fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
+    return Outcome(
+        done=tuple(change for change, fate in fates if fate == "done"),
+        failures=tuple(
+            _failure(group, *broken[group], fates, script, stuck.get(group))
+            for group in dict.fromkeys(change.subject.id for change in plan.changes)
+            if group in broken
+        ),
+        commands=tuple(_commands(script, stuck)),
+        power_cycled=tuple(_cycled(plan, asked - set(stuck))),
+        warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
+    )
+
+
+def _cycled(plan: Plan, stopped: set[str | None]) -> list[str]:
+    labels = {change.subject.id: change.subject.label for change in plan.changes}
+    return [label for subject_id, label in labels.items() if label in plan.power_cycled and subject_id in stopped]
+
+
+def _fate(change: Change, by_step: Mapping[int, Answer], broken: Container[str | None]) -> str:
+    """done, undone or left."""
+    group = change.subject.id
+    answers = [by_step[id(step)] for step in change.steps]
+    if group not in broken:
+        return "done"
+    if any(answer.undo and not answer.undo.faults for answer in answers):
+        return "undone"
+    return "done" if answers and not any(answer.skipped or answer.faults for answer in answers) else "left"
+
+
+def _failure(group: str, step: Step, answer: Answer, fates: Sequence[tuple[Change, str]], script: Script, stuck: str | None) -> Failure:
+    mine = [(change, fate) for change, fate in fates if change.subject.id == group]
+    label = mine[0][0].subject.label
+    error = _explained(step, answer, label, stuck, script)
+    stays = [command(own) for own, its in script if own.group == group and its.undo and its.undo.faults]
+    if stays:
+        error.msg += f"; what could not be taken back: {', '.join(stays)}"
+    fate = {kind: [name for change, its in mine if its == kind for name in change.attributes] for kind in ("done", "undone", "left")}
+    return failure(error, label, **fate)
+
+
+def _explained(step: Step, answer: Answer, label: str, stuck: str | None, script: Script) -> HypervError:
+    fault = answer.faults[0]
+    missing = fault.kind == "Hyperlab.NoObject"
+    if stuck and missing:
+        return HypervError(
+            f"VM '{label}' did not shut down in time: it is {stuck}, and it has to be Off",
+            code="shutdown_timed_out",
+            fix="look at the guest: it was asked to shut down, may still do so, and is then not started again;"
+            " raise shutdown_timeout, or set when_running=turn_off",
+        )
+    waited = [each for own, its in script if own.save == STOPPED for each in its.faults if each.kind != "Hyperlab.Timeout"]
+    if missing and waited:
+        return from_fault(waited[0], "Get-VM", subject=label)
+    doing = "Stop-VM" if step.verb_noun == "Receive-Job" else command(step)
+    error = from_fault(fault, doing, subject=label)
+    if step.hint and error.__class__ in (HostFault, WrongState):
+        error.fix = step.hint
+    return error
+
+
+def _commands(script: Script, stuck: Container[str | None]) -> Iterator[str]:
+    """What ran, and behind it what was taken back, newest first; starting a VM that never stopped is no command."""
+    for step, answer in script:
+        if not step.poll and not answer.skipped and not answer.faults:
+            yield command(step)
+    for step, answer in reversed(script):
+        pointless = step.verb_noun == "Stop-VM" and step.group in stuck
+        if step.undo and answer.undo and not answer.undo.faults and not pointless:
+            yield command(step.undo)
+
+
+def not_back(plan: Plan, cycled: Sequence[str], read_back: Answers) -> Iterator[Change]:
+    """Power states that a cycle should have brought back and did not; one that the plan names, its resource finds out itself."""
+    now = {str(row["Id"]): row["State"] for row in read_back.rows("vms")}
+    named = {vm.id for vm, _end in plan.ends}
+    for vm in {change.subject.id: t.cast("Vm", change.subject) for change in plan.changes if change.subject.label in cycled}.values():
+        if vm.id not in named and now.get(vm.id, vm.state) != vm.state:
+            yield Change(subject=vm, attributes={"power_state": (now[vm.id].lower(), vm.state.lower())}, steps=())
+
+
+def not_applied(change: Change) -> Iterator[Failure]:
+    """A failure for each attribute that reads otherwise than it was set."""
+    for name, (found, wanted) in change.attributes.items():
+        error = NotApplied(f"'{change.subject.label}': the host accepted {name}={wanted!r}, and now it reads {found!r}")
+        yield failure(error, change.subject.label, left=[name])
+
+
+def without(change: Change, missed: Sequence[Change]) -> Change:
+    """The change without the attributes that read otherwise afterwards."""
+    names = {name for each in missed if each.subject.label == change.subject.label for name in each.attributes}
+    return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
+
+
+def partly(plan: Plan, again: Plan, failures: Sequence[Mapping[str, t.Any]]) -> Iterator[Change]:
+    """What a refused call changed all the same: Hyper-V resizes a running VM's memory as far as it can (facts 3.1)."""
+    left = {(each["subject"], name) for each in failures if each["error_code"] != ChangedMeanwhile.code for name in each["left"]}
+    now = {(change.subject.label, name): pair[0] for change in again.changes for name, pair in change.attributes.items()}
+    for change in plan.changes:
+        pairs = {name: (pair[0], now.get((change.subject.label, name), pair[0])) for name, pair in change.attributes.items()}
+        moved = {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and (change.subject.label, name) in left}
+        if moved:
+            yield replace(change, attributes=moved)
