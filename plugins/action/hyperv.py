@@ -10,13 +10,11 @@ import importlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._converge import Resource, converge
-from ..module_utils._errors import HypervError, InvalidOptions, Unsupported
+from ..module_utils._errors import HypervError, Unsupported
 from ..plugin_utils._wire import ConnectionTransport
 
 if t.TYPE_CHECKING:
@@ -43,7 +41,7 @@ class ActionModule(ActionBase):
         try:
             self._refuse_what_cannot_work()
             super().run(tmp, task_vars)
-            options = self._options(module, resource, secrets)
+            options = self._options(resource, secrets)
             transport = ConnectionTransport(self._connection, self._log(module))
             result = converge(resource, options, transport.run, check_mode=bool(self._task.check_mode), diff=bool(self._task.diff))
         except HypervError as error:
@@ -76,20 +74,13 @@ class ActionModule(ActionBase):
             return None
         return "environment does not reach the host: the task's cmdlets run without it"
 
-    def _options(self, module: str, resource: Resource, secrets: set[str]) -> Options:
-        kwargs = resource.SPEC.to_kwargs()
-        checked = ArgumentSpecValidator(kwargs.pop("argument_spec"), **kwargs).validate(dict(self._task.args))
-        secrets |= resource.SPEC.secrets(checked.validated_parameters)
-        if checked.error_messages:
-            raise InvalidOptions("; ".join(map(_message, checked.errors.errors)), fix=f"see ansible-doc hyperlab.nested.{module}")
-        return resource.SPEC.parse(checked.validated_parameters).but(connection_address=self._play_context.remote_addr)
+    def _options(self, resource: Resource, secrets: set[str]) -> Options:
+        parameters = dict(self._task.args)
+        secrets |= resource.SPEC.secrets(parameters)
+        return resource.SPEC.validate(parameters).but(connection_address=self._play_context.remote_addr)
 
     def _log(self, module: str) -> t.Callable[[str], None]:
         return lambda text: Display().vvv(f"{module}: {text}", host=self._play_context.remote_addr)
-
-
-def _message(error: Exception) -> str:
-    return f"unsupported parameters: {error}" if isinstance(error, UnsupportedError) else str(error)
 
 
 def _resource(module: str) -> Resource:
@@ -98,7 +89,7 @@ def _resource(module: str) -> Resource:
     except ModuleNotFoundError as error:
         if error.name != f"{_RESOURCES}.{module}":
             raise
-        raise AnsibleActionFail(f"hyperlab.nested has no module '{module}'; call one of its modules, not its action plugin") from error
+        raise AnsibleActionFail(f"hyperlab.nested has no module '{module}'; call one of its modules, not its action plugin") from None
 
 
 def _scrubbed(value: t.Any, secrets: set[str]) -> t.Any:

@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options: {}
 attributes:
   action:
-    description: Runs on the controller, over the task's own connection, and in one or two remote PowerShell processes.
+    description: Runs on the controller, over the task's own connection, and in one or two remote PowerShell processes
+      for up to 100 VMs, more while it waits.
     support: full
   async:
     description: Supports being used with the C(async) keyword.

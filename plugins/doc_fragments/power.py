@@ -26,7 +26,7 @@ options:
   shutdown_timeout:
     description:
       - Seconds that all VMs of the task together get to shut down. They shut down side by side.
-      - A VM that is still running then is left as it is, and the task fails for it.
+      - For a VM that is still running then the task fails. Its guest was asked, and may still shut down later; nobody starts it then.
     type: int
     default: 300
   discard_saved_state:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ._errors import BadReply, HypervError, Refused, RunnerRefused, SeveralErrors, from_fault
 from ._options import ordinal
-from ._outcome import failure, not_applied, not_back, outcome_of, partly, without
+from ._outcome import failure, not_applied, not_back, outcome_of, settled, without
 from ._plan import Plan, with_power_cycle
 from ._render import command
 from ._report import PartResult, result
@@ -166,11 +166,13 @@ def _written(resource: Resource, part: Part, run: Run) -> PartResult:
         read_back = _checked(queries, answers[-count:])
         after = resource.State.from_answers(part.options, read_back)
         again = resource.plan(part.options, after)
+        outcome = settled(plan, outcome, again, read_back)
+        failures, done = list(outcome.failures), list(outcome.done)
         failed = {each["subject"] for each in failures}
         differing = (*again.changes, *not_back(plan, outcome.power_cycled, read_back))
         missed = [change for change in differing if change.subject.label not in failed]
         failures += [each for change in missed for each in not_applied(change)]
-        done = [*(without(change, missed) for change in done), *partly(plan, again, outcome.failures)]
+        done = [without(change, missed) for change in done]
     except HypervError as error:
         failures = failures or [failure(error)]
     return PartResult(
@@ -180,6 +182,7 @@ def _written(resource: Resource, part: Part, run: Run) -> PartResult:
         warnings=(*plan.warnings, *outcome.warnings),
         failures=tuple(failures),
         state=after,
+        touched=outcome.stays,
     )
 
 

@@ -19,7 +19,8 @@ if t.TYPE_CHECKING:
 _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}[^\\/]")
 _NOT_IN_A_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]|\.\.')
 _LOCATIONS = {"IDE": 2, "SCSI": 64}
-_CONTROLLERS = {"IDE": 2, "SCSI": 4}
+_CONTROLLERS = {"IDE": 2, "SCSI": 1}
+"""A VM begins with SCSI 0, and none of the cmdlets that this collection calls adds a controller, or says which there are."""
 
 
 def absolute(name: str, value: str) -> str:
@@ -51,7 +52,8 @@ def _check_disk(disk: Options) -> None:
         if disk.controller_number >= _CONTROLLERS[kind] or disk.controller_location >= _LOCATIONS[kind]:
             raise InvalidOptions(
                 f"there is no place {_explicit(disk)}",
-                fix=f"{kind} has controllers 0 to {_CONTROLLERS[kind] - 1} with locations 0 to {_LOCATIONS[kind] - 1}",
+                fix="IDE has the controllers 0 and 1 with the locations 0 and 1, and SCSI has the controller 0 with the locations 0 to 63"
+                " (controllers that were added to a VM are not managed)",
             )
 
 
@@ -63,8 +65,8 @@ DISK = Spec(
     type=choice("dynamic", "fixed"),
     parent=Option(convert=_disk_path),
     controller_type=choice("SCSI", "IDE"),
-    controller_number=number(0, 3),
-    controller_location=number(0, 63),
+    controller_number=number(0),
+    controller_location=number(0),
 )
 """The options of one disk."""
 
@@ -76,6 +78,13 @@ def check_paths(options: Options) -> None:
         if many:
             raise InvalidOptions(f"two disks of one VM have the same {what}, {many}", fix=f"give each disk a {what} of its own")
     names = {ordinal(name): name for name in options.vms}
+    own = {file_key(filled(disk.path, name)) for disk in disks for name in names.values()}
+    for disk in disks:
+        if disk.parent and any(file_key(filled(disk.parent, name)) in own for name in names.values()):
+            raise InvalidOptions(
+                f"{disk.parent} would be a disk of a VM and the parent of the disk {disk.path}: a parent must not be written to",
+                fix="leave the parent out of the disks; give each VM a differencing disk on it",
+            )
     fixed = [disk.path for disk in disks if "{vm}" not in disk.path]
     if len(names) > 1 and fixed:
         raise InvalidOptions(

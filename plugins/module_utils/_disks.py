@@ -25,6 +25,16 @@ if t.TYPE_CHECKING:
 
 NO_VHD = frozenset({"InvalidParameter", "ObjectNotFound"})
 """How Get-VHD says that there is no such disk: the former kind was seen (gh:openzfsonwindows/openzfs#381)."""
+UNREADABLE = NO_VHD | {
+    "ParameterArgumentValidationError",
+    "ParameterArgumentValidationErrorEmptyStringNotAllowed",
+    "OperationFailed",
+    "ObjectInUse",
+    "Unspecified",
+}
+"""How Get-VHD says that it cannot read one of many: there is no path (gh:ghostinthewires/Hyper-V-Reporting-Script#5), the file is
+in use by another host (cmdlets.md 9; gh:taliesins/terraform-provider-hyperv#188), or it is no disk. What was not read is a reason
+to refuse where something hangs on it, and nowhere else."""
 DEPTH = 16
 """So many checkpoints on one another are followed down to the disk that they began with."""
 
@@ -68,13 +78,25 @@ def place_of(row: Row) -> Place:
 
 
 def wanted_disks(options: Options, name: str, generation: int, taken: Iterable[Place] = ()) -> list[Disk]:
-    """The task's disks for one VM: those without a place come, in their order, on the first places that nothing else has."""
+    """The task's disks for one VM: those without a place come, in their order, on the first places that nothing else has.
+
+    Raises HypervError when there are not so many places.
+    """
     occupied = {Place(d.controller_type, d.controller_number, d.controller_location) for d in options.disks or () if d.controller_type}
     occupied |= set(taken)
-    free = (place for place in _default_places(generation) if place not in occupied)
+    free = [place for place in _default_places(generation) if place not in occupied]
+    placeless = sum(not disk.controller_type for disk in options.disks or ())
+    if placeless > len(free):
+        raise Refused(
+            f"VM '{name}' has {len(free)} places for disks without a place, and the task has {placeless} of them",
+            code="no_free_place",
+            subject=name,
+            fix="ask for fewer disks",
+        )
+    places = iter(free)
     return [
         Disk(
-            place=Place(disk.controller_type, disk.controller_number, disk.controller_location) if disk.controller_type else next(free),
+            place=Place(disk.controller_type, disk.controller_number, disk.controller_location) if disk.controller_type else next(places),
             path=filled(disk.path, name),
             size=disk.size,
             type=disk.type,
@@ -88,7 +110,7 @@ def _default_places(generation: int) -> Iterator[Place]:
     if generation == 1:
         # It boots from IDE only; the second IDE controller is the DVD drive's.
         yield from (Place("IDE", 0, 0), Place("IDE", 0, 1))
-    yield from (Place("SCSI", number, location) for number in range(4) for location in range(64))
+    yield from (Place("SCSI", 0, location) for location in range(64))
 
 
 # --- reading ---
@@ -115,21 +137,28 @@ def _wanted_files(options: Options) -> dict[str, str]:
     return {file_key(path): path for text in paths for path in (filled(text, name) for name in options.vms)}
 
 
-def chain_queries(drives: Sequence[str]) -> tuple[Step, ...]:
-    """The files in the drives that were saved under these names, and those below them, saved as `chain`."""
+def chain_queries(vms: Sequence[str]) -> tuple[Step, ...]:
+    """The files in the drives of the VMs that were saved under these names, and those below them.
+
+    By VM, for a drive's path may be empty or the name of a physical disk, and one that is empty fails the call for all.
+    """
     return tuple(
-        Step("Hyper-V\\Get-VHD", {"Path": path}, save=f"chain#{saved}{level}", select=VHD_FIELDS, absent=NO_OBJECT | NO_VHD)
-        for saved in drives
-        for level, path in enumerate(
+        Step("Hyper-V\\Get-VHD", which, save=_chain(level, saved), select=VHD_FIELDS, absent=NO_OBJECT | UNREADABLE)
+        for saved in vms
+        for level, which in enumerate(
             [
-                From(save=saved, count=None, property="Path"),
+                {"VMId": From(save=saved, count=None, property="Id")},
                 *(
-                    From(save=f"chain#{saved}{level}", where={"VhdType": "Differencing"}, count=None, property="ParentPath")
+                    {"Path": From(save=_chain(level, saved), where={"VhdType": "Differencing"}, count=None, property="ParentPath")}
                     for level in range(DEPTH)
                 ),
             ]
         )
     )
+
+
+def _chain(level: int, vms: str) -> str:
+    return f"chain {level} {vms}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +170,8 @@ class Files:
     @classmethod
     def from_answers(cls, options: Options, answers: Answers) -> Files:
         """From the answers to file_queries and chain_queries."""
-        rows = {file_key(row["Path"]): row for row in answers.rows("chain")}
+        chains = (_chain(level, vms) for level in range(DEPTH + 1) for vms in ("vms", "every_vm"))
+        rows = {file_key(row["Path"]): row for saved in chains for row in answers.rows(saved)}
         for index, key in enumerate(_wanted_files(options)):
             row = answers.one(f"file {index}")
             # a cmdlet that reads [1] as a wildcard would answer with another file
@@ -167,9 +197,83 @@ class Files:
             path = below
         return path
 
+    def unread(self, path: str) -> str | None:
+        """The first file, of this one and those below it, that should be a disk and could not be read."""
+        below: str | None = path
+        for _level in range(DEPTH + 1):
+            if below is None:
+                return None
+            if self.get(below) is None:
+                return below if _is_file(below) else None
+            below = self.parent(below)
+        return below
+
 
 def _is_checkpoint(path: str) -> bool:
     return path.lower().endswith((".avhdx", ".avhd"))
+
+
+def _is_file(path: str) -> bool:
+    """Neither an empty drive nor a physical disk."""
+    return path.lower().endswith((".vhdx", ".vhd", ".vhds", ".avhdx", ".avhd"))
+
+
+# --- who has it ---
+
+
+def everybodys_queries() -> tuple[Step, ...]:
+    """The drives of all VMs of the host, running or not."""
+    return (
+        Step("Hyper-V\\Get-VM", save="every_vm", select=("Id", "Name")),
+        Step(
+            "Hyper-V\\Get-VMHardDiskDrive",
+            {"VM": From(save="every_vm", count=None)},
+            save="every_drive",
+            select=DRIVE_FIELDS,
+            absent=NO_OBJECT,
+        ),
+    )
+
+
+UNREAD = ""
+"""The key in Users of a disk that could not be read, so that nobody knows what it is based on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Users:
+    """Which VMs of the host need a file: as a disk of theirs, or as the parent of one as far as chain_queries read that."""
+
+    by_file: Mapping[str, Mapping[str, tuple[str, str]]]
+    """By file_key, then by the VM's id: the error code for taking the file away from it, and its name."""
+
+    @classmethod
+    def from_answers(cls, answers: Answers, files: Files) -> Users:
+        """From the answers to everybodys_queries."""
+        names = {str(row["Id"]): str(row["Name"]) for row in answers.rows("every_vm")}
+        found: dict[str, dict[str, tuple[str, str]]] = {}
+        for row in answers.rows("every_drive"):
+            vm_id, path = str(row["VMId"]), row["Path"]
+            if not path:
+                continue
+            name = names.get(vm_id, "?")
+            found.setdefault(file_key(path), {})[vm_id] = ("disk_shared", name)
+            if files.unread(path):
+                found.setdefault(UNREAD, {})[vm_id] = ("disk_unknown", name)
+            for _level in range(DEPTH + 1):
+                path = files.parent(path)
+                if path is None:
+                    break
+                found.setdefault(file_key(path), {}).setdefault(vm_id, ("disk_is_parent", name))
+        return cls(by_file=found)
+
+    def other(self, path: str, vm_id: str) -> tuple[str, str] | None:
+        """The code and the name of a VM other than this one that needs the file."""
+        of_file = self.by_file.get(path and file_key(path), {})
+        return next((use for user, use in of_file.items() if user != vm_id), None)
+
+    def holder(self, path: str) -> str | None:
+        """The name of a VM that has the file itself in a drive."""
+        return next((name for code, name in self.by_file.get(file_key(path), {}).values() if code == "disk_shared"), None)
 
 
 def shown_drives(drives: Sequence[Row], files: Files) -> list[dict[str, t.Any]]:
@@ -194,11 +298,15 @@ class DisksOfVm:
     """The disks that one VM has and shall have; one that is yet to be made has none."""
 
     label: str
+    id: str = ""
+    """Empty: yet to be made."""
     generation: int
     wanted: Sequence[Disk]
     files: Files
+    users: Users
     drives: Sequence[Row] = ()
-    dvds: Sequence[Row] = ()
+    dvds: Sequence[Place] = ()
+    """The places that DVD drives have, or will have."""
     checkpoints: bool = False
 
     def at(self) -> dict[Place, Row]:
@@ -229,11 +337,21 @@ def disk_refusals(each: DisksOfVm) -> Iterator[HypervError]:
     if each.generation == 2 and any(disk.place.controller == "IDE" for disk in each.missing()):
         fix = "use SCSI, or leave the place out"
         yield Refused(f"{about} is of generation 2, which has no IDE controllers", code="no_ide_controller", subject=each.label, fix=fix)
-    taken = {place_of(row) for row in each.dvds} & {disk.place for disk in each.missing()}
+    taken = set(each.dvds) & {disk.place for disk in each.missing()}
     if taken:
         fix = "choose another place, or leave the place out: then a disk comes where nothing is"
         places = ", ".join(map(str, sorted(taken)))
         yield Refused(f"{about} has a DVD drive at {places}", code="place_taken", subject=each.label, fix=fix)
+    for row in each.leaving():
+        # of a checkpoint's file, which may well be the wanted disk
+        unread = each.files.unread(row["Path"] or "") if _is_checkpoint(row["Path"] or "") else None
+        if unread:
+            yield Refused(
+                f"{about}: nobody can say whether {row['Path']} at {place_of(row)} is the wanted disk, because {unread} cannot be read",
+                code="disk_unknown",
+                subject=each.label,
+                fix="look at the file with Get-VHD, and repair it or remove the checkpoints",
+            )
     if each.leaving() and each.checkpoints:
         places = ", ".join(str(place_of(row)) for row in each.leaving())
         yield Refused(
@@ -246,10 +364,26 @@ def disk_refusals(each: DisksOfVm) -> Iterator[HypervError]:
 
 def _file_refusals(each: DisksOfVm, disk: Disk) -> Iterator[HypervError]:
     about, row = f"VM '{each.label}': the disk {disk.path}", each.files.get(disk.path)
+    used = each.users.other(disk.path, each.id) if disk in each.missing() else None
+    if used:
+        what = "is a disk of" if used[0] == "disk_shared" else "is the parent of a disk of"
+        fix = (
+            "take it out of that VM first (Remove-VMHardDiskDrive), choose another path, or use a differencing disk on a parent of its own"
+        )
+        yield Refused(f"{about} {what} VM '{used[1]}'", code="disk_in_use", subject=each.label, fix=fix)
+        return
     if row is None:
         if disk.parent and not each.files.get(disk.parent):
             fix = "check the path of the parent, or make it first"
             yield Refused(f"{about} has no parent: {disk.parent} does not exist", code="parent_missing", subject=each.label, fix=fix)
+        elif disk.parent and each.users.holder(disk.parent):
+            yield Refused(
+                f"{about} would be based on {disk.parent}, which is a disk of VM '{each.users.holder(disk.parent)}':"
+                " as soon as that VM writes to it, what is based on it is broken",
+                code="parent_in_use",
+                subject=each.label,
+                fix="take it out of that VM first (Remove-VMHardDiskDrive), or copy the file and base the disk on the copy",
+            )
         elif not disk.parent and not disk.size:
             fix = "check the path; or give size for a new disk, or parent for a differencing one"
             yield Refused(f"{about} does not exist", code="disk_missing", subject=each.label, fix=fix)
@@ -263,8 +397,8 @@ def _file_refusals(each: DisksOfVm, disk: Disk) -> Iterator[HypervError]:
             fix="ask for it as it is, choose another path, or change it with Resize-VHD or Convert-VHD while no VM uses it",
         )
     elif row["Attached"] and disk in each.missing() and not any(file_key(d["Path"] or "") == file_key(disk.path) for d in each.drives):
-        fix = "detach it there, or use a differencing disk (parent)"
-        yield Refused(f"{about} is in use by another VM", code="disk_in_use", subject=each.label, fix=fix)
+        fix = "dismount it (Dismount-VHD), or find out who uses it"
+        yield Refused(f"{about} is in use, and by no drive of a VM", code="disk_in_use", subject=each.label, fix=fix)
 
 
 def _difference(disk: Disk, row: Row) -> str:
@@ -333,46 +467,8 @@ def _remove_step(vm: Vm, row: Row) -> Step:
 # --- removing files ---
 
 
-def everybodys_queries() -> tuple[Step, ...]:
-    """All drives of the host and the files in them: a file that another VM needs must stay."""
-    return (
-        Step("Hyper-V\\Get-VM", save="every_vm", select=("Id", "Name")),
-        Step(
-            "Hyper-V\\Get-VMHardDiskDrive",
-            {"VM": From(save="every_vm", count=None)},
-            save="every_drive",
-            select=DRIVE_FIELDS,
-            absent=NO_OBJECT,
-        ),
-        *chain_queries(("every_drive",)),
-    )
-
-
-UNREAD = ""
-"""in_use's key for a disk that could not be read, so that nobody knows what it is based on."""
-
-
-def in_use(answers: Answers, files: Files, going: set[str]) -> dict[str, tuple[str, str]]:
-    """Files that VMs need which are not among those `going` (ids), by file_key: the error code for removing them, and the VM."""
-    names = {str(row["Id"]): str(row["Name"]) for row in answers.rows("every_vm")}
-    used: dict[str, tuple[str, str]] = {}
-    for row in answers.rows("every_drive"):
-        path, name = row["Path"], names.get(str(row["VMId"]), "?")
-        if str(row["VMId"]) in going or not path:
-            continue
-        used[file_key(path)] = ("disk_shared", name)
-        if files.get(path) is None and path.lower().endswith((".vhdx", ".vhd", ".avhdx", ".avhd")):
-            used[UNREAD] = ("disk_unknown", name)
-        for _level in range(DEPTH):
-            path = files.parent(path)
-            if path is None:
-                break
-            used.setdefault(file_key(path), ("disk_is_parent", name))
-    return used
-
-
-def removal_refusals(each: DisksOfVm, used: Mapping[str, tuple[str, str]]) -> Iterator[HypervError]:
-    """Why the disks of a VM must stay."""
+def removal_refusals(each: DisksOfVm) -> Iterator[HypervError]:
+    """Why the disks of a VM must stay. A VM that goes in the same task counts like any other: its removal may fail."""
     about = f"VM '{each.label}'"
     if each.checkpoints and each.drives:
         yield Refused(
@@ -381,16 +477,29 @@ def removal_refusals(each: DisksOfVm, used: Mapping[str, tuple[str, str]]) -> It
             subject=each.label,
             fix="remove the checkpoints first (Remove-VMSnapshot), or keep the disks (remove_disks=false)",
         )
-    what = {
-        "disk_shared": "is a disk of VM",
-        "disk_is_parent": "is the parent of a disk of VM",
-        "disk_unknown": "may be the parent of a disk, not to be read, of VM",
-    }
+    for row in each.drives:
+        if _is_file(row["Path"] or "") and not each.files.get(row["Path"]):
+            yield Refused(
+                f"{about}: {row['Path']} cannot be read, so nobody can say what it is",
+                code="disk_unknown",
+                subject=each.label,
+                fix="look at the file with Get-VHD; take the disk out of the VM (Remove-VMHardDiskDrive), or keep the disks"
+                " (remove_disks=false)",
+            )
     for path in removable(each):
-        code, other = used.get(file_key(path)) or used.get(UNREAD) or ("", "")
+        code, other = each.users.other(path, each.id) or each.users.other(UNREAD, each.id) or ("", "")
         if code:
-            fix = f"remove or repair VM '{other}' first, or keep the disks (remove_disks=false)"
-            yield Refused(f"{about}: {path} {what[code]} '{other}'", code=code, subject=each.label, fix=fix)
+            what, fix = _WHY_IT_STAYS[code]
+            keep = "or keep the disks (remove_disks=false)"
+            yield Refused(f"{about}: {path} {what} VM '{other}'", code=code, subject=each.label, fix=f"{fix.format(other)}, {keep}")
+
+
+_WHY_IT_STAYS = {
+    "disk_shared": ("is a disk of", "take it out of VM '{}', or remove that VM in a task of its own first"),
+    "disk_is_parent": ("is the parent of a disk of", "remove the children in a task of their own first (VM '{}')"),
+    "disk_unknown": ("may be the parent of a disk, not to be read, of", "repair or remove VM '{}' in a task of its own first"),
+}
+"""By error code: what the file is of another VM, and the way out."""
 
 
 def removable(each: DisksOfVm) -> list[str]:

@@ -11,11 +11,11 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ._disk_options import filled
-from ._disks import DisksOfVm, Files, disk_change, disk_refusals, disks_by_vm, drive_queries, place_of, shown_drives, wanted_disks
+from ._disks import DisksOfVm, Files, Users, disk_change, disk_refusals, disks_by_vm, drive_queries, place_of, shown_drives, wanted_disks
 from ._errors import HypervError, Refused
 from ._memory import memory_change, memory_queries, memory_refusals, shown_memory
 from ._nesting import as_version
-from ._options import ordinal
+from ._options import ordinal, same_lines
 from ._plan import Change, unchanged
 from ._steps import Answers, From, Row, Step
 from ._vms import VM_FIELDS, Vm, as_id, by_vm, component_queries, vm_queries
@@ -31,6 +31,8 @@ ADAPTER_FIELDS = ("VMId", "Id", "Name", "SwitchId", "SwitchName", "IPAddresses")
 FIRMWARE_FIELDS = ("VMId", "SecureBoot", "SecureBootTemplate")
 # Get-VMFirmware of a VM of generation 1 (gh:AutomatedLab/AutomatedLab#18).
 _NO_FIRMWARE = frozenset({"InvalidParameter"})
+HEARTBEATS = ("OkApplicationsUnknown", "OkApplicationsHealthy", "OkApplicationsCritical")
+"""Hyper-V's words for a guest that is alive (facts 10.4): one that is booted and whose applications say nothing is Unknown."""
 
 
 def machine_queries(names: Sequence[str]) -> tuple[Step, ...]:
@@ -56,12 +58,17 @@ class Machine:
     dvds: tuple[Row, ...]
     adapters: tuple[Row, ...]
     firmware: Row | None
-    """None: generation 1."""
+    """None: generation 1, which has none; or the VM is to be removed, whatever it has."""
 
     @property
     def heartbeat(self) -> str | None:
         """Hyper-V's own word; None: it is off."""
         return self.vm.row.get("Heartbeat") or None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the guest gives signs of life."""
+        return self.heartbeat in HEARTBEATS
 
     @property
     def addresses(self) -> list[str]:
@@ -102,29 +109,41 @@ class Machine:
 
 
 def machines(options: Options, vms: Sequence[Vm], answers: Answers) -> Iterator[Machine]:
-    """The VMs with their parts, from the answers to machine_queries."""
+    """The VMs with their parts, from the answers to machine_queries; raises HypervError when a part could not be read."""
     files = Files.from_answers(options, answers)
+    users = Users.from_answers(answers, files)
     drives, dvds = disks_by_vm(answers)
     processors, memory = by_vm(answers.rows("processors")), by_vm(answers.rows("memory"))
     adapters, firmware = by_vm(answers.rows("adapters")), by_vm(answers.rows("firmware"))
     for vm in vms:
         own_dvds = tuple(sorted(dvds.get(vm.id, ()), key=place_of))
+        dvd_places = tuple(map(place_of, own_dvds))
+        own_firmware = next(iter(firmware.get(vm.id, ())), None)
+        if own_firmware is None and vm.generation != 1 and options.state != "absent":
+            raise HypervError(
+                f"VM '{vm.label}' is of generation {vm.generation}, and its firmware could not be read",
+                code="firmware_unreadable",
+                subject=vm.label,
+                fix="see what Get-VMFirmware says of it on the host, and run the task again when it works",
+            )
         yield Machine(
             vm=vm,
             processor=processors[vm.id][0],
             memory=memory[vm.id][0],
             disks=DisksOfVm(
                 label=vm.label,
+                id=vm.id,
                 generation=vm.generation,
-                wanted=wanted_disks(options, vm.name, vm.generation, map(place_of, own_dvds)),
+                wanted=() if options.state == "absent" else wanted_disks(options, vm.name, vm.generation, dvd_places),
                 files=files,
+                users=users,
                 drives=tuple(drives.get(vm.id, ())),
-                dvds=own_dvds,
+                dvds=dvd_places,
                 checkpoints=bool(vm.row.get("ParentSnapshotId")),
             ),
             dvds=own_dvds,
             adapters=tuple(adapters.get(vm.id, ())),
-            firmware=next(iter(firmware.get(vm.id, ())), None),
+            firmware=own_firmware,
         )
 
 
@@ -140,7 +159,7 @@ def _routable(text: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Network:
+class WantedSwitch:
     """The switch that a task names. Its id is None where it wants none: disconnected."""
 
     rows: tuple[Row, ...]
@@ -158,13 +177,13 @@ def switch_queries(options: Options) -> tuple[Step, ...]:
     return (Step("Hyper-V\\Get-VMSwitch", save="switches", select=("Id", "Name")),) if options.switch else ()
 
 
-def network_of(options: Options, answers: Answers) -> Network | None:
+def wanted_switch(options: Options, answers: Answers) -> WantedSwitch | None:
     """The wanted switch; None: not managed. Raises HypervError when the name means none or several."""
     if options.switch is None:
         return None
     rows = tuple(answers.rows("switches"))
     if not options.switch:
-        return Network(rows=rows, id=None, name="")
+        return WantedSwitch(rows=rows, id=None, name="")
     wanted_id = as_id(options.switch)
     found = [row for row in rows if str(row["Id"]) == wanted_id or ordinal(row["Name"]) == ordinal(options.switch)]
     if not found:
@@ -174,10 +193,10 @@ def network_of(options: Options, answers: Answers) -> Network | None:
         ids = ", ".join(str(row["Id"]) for row in found)
         fix = "give the id of the switch that is meant instead of its name"
         raise Refused(f"{len(found)} switches are called '{options.switch}': {ids}", code="switch_ambiguous", fix=fix)
-    return Network(rows=rows, id=str(found[0]["Id"]), name=str(found[0]["Name"]))
+    return WantedSwitch(rows=rows, id=str(found[0]["Id"]), name=str(found[0]["Name"]))
 
 
-def connect_step(adapter: From, network: Network, switch_id: str | None) -> Step:
+def connect_step(adapter: From, network: WantedSwitch, switch_id: str | None) -> Step:
     """Plug an adapter into a switch, or unplug it."""
     switch = network.switch(switch_id) if switch_id else None
     if switch is None:
@@ -188,7 +207,7 @@ def connect_step(adapter: From, network: Network, switch_id: str | None) -> Step
 # --- changes ---
 
 
-def machine_changes(options: Options, each: Machine, network: Network | None) -> Iterator[Change]:
+def machine_changes(options: Options, each: Machine, network: WantedSwitch | None) -> Iterator[Change]:
     """What differs, part by part."""
     vm = each.vm
     if options.processors:
@@ -207,7 +226,7 @@ def machine_changes(options: Options, each: Machine, network: Network | None) ->
     yield _settings(options, each)
 
 
-def machine_refusals(options: Options, each: Machine, network: Network | None) -> Iterator[HypervError]:
+def machine_refusals(options: Options, each: Machine, network: WantedSwitch | None) -> Iterator[HypervError]:
     """Why this VM cannot become what is wanted."""
     vm = each.vm
 
@@ -222,7 +241,7 @@ def machine_refusals(options: Options, each: Machine, network: Network | None) -
         yield refused(f"has configuration version {vm.version}, not {options.version}", "version_differs", fix)
     if options.memory:
         yield from memory_refusals(vm, each.memory, options.memory)
-    if not each.firmware and (options.secure_boot or options.secure_boot_template):
+    if vm.generation == 1 and (options.secure_boot or options.secure_boot_template):
         yield refused("is of generation 1, which has no Secure Boot", "no_secure_boot", "leave secure_boot and its template out")
     if network and network.id and not each.adapters:
         yield refused("has no network adapter", "no_network_adapter", "give it one with Add-VMNetworkAdapter, or leave switch out")
@@ -291,7 +310,7 @@ def _put(vm: Vm, row: Row, path: str | None) -> Step:
     return Step("Hyper-V\\Set-VMDvdDrive", {"VMDvdDrive": drive, "Path": path}, undo=undo)
 
 
-def _network(each: Machine, network: Network) -> Change:
+def _network(each: Machine, network: WantedSwitch) -> Change:
     vm, row = each.vm, each.adapters[0]
     now = str(row["SwitchId"]) if row["SwitchId"] else None
     # Names, as a person knows them; two switches of a name are told apart by id.
@@ -321,6 +340,8 @@ def _settings(options: Options, each: Machine) -> Change:
         ),
     }
     differing = {name: pair for name, pair in pairs.items() if pair[2] is not None and pair[1] != pair[2]}
+    if options.notes is not None and same_lines(options.notes, row["Notes"] or ""):
+        differing.pop("notes", None)
     undo = Step("Hyper-V\\Set-VM", {"VM": vm.again, **{parameter: before for parameter, before, _after in differing.values()}})
     guard = row.ref("Id", *(parameter for parameter, _before, _after in differing.values()), shown=vm.shown)
     step = Step("Hyper-V\\Set-VM", {"VM": guard, **{parameter: after for parameter, _before, after in differing.values()}}, undo=undo)

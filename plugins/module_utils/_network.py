@@ -4,20 +4,19 @@
 
 """Private: the host's switches, network adapters and IP addresses, as every resource of the network reads them.
 
-A switch's host adapter is found by the switch's id and the adapter's device id, never by name: `vEthernet (NAME)` may be
+A switch's management adapter is found by the switch's id and the adapter's device id, never by name: `vEthernet (NAME)` may be
 another's, and gets a number when it is taken (facts 5.2).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 import typing as t
 from dataclasses import dataclass, replace
 
 from ._errors import HypervError, Refused
 from ._options import ordinal
-from ._render import Verbatim
+from ._render import Verbatim, is_pattern
 from ._steps import Answers, From, Row, Step
 
 if t.TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Switch:
     @property
     def shown(self) -> Mapping[str, Plain]:
         """How commands name it: by id where a cmdlet would read the name as a wildcard."""
-        if re.search(r"[*?\[\]`]", self.name):
+        if is_pattern(self.name):
             return {"VMSwitch": Verbatim(f"(Get-VMSwitch -Id {self.id})")}
         return {"Name": self.name}
 
@@ -119,7 +118,7 @@ class HostAdapter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
-    """An IP address of a host adapter."""
+    """An IP address of one of the host's network adapters."""
 
     row: Row
     ip: IPAddress

@@ -23,13 +23,15 @@ from ._steps import From, Plain, Step
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ._machine import Network
+    from ._machine import WantedSwitch
     from ._options import Options
 
 GENERATION = 2
 """Of a VM that is made without saying."""
 _BOOT_PLACE = {1: Place("IDE", 0, 0), 2: Place("SCSI", 0, 0)}
 """Where New-VM -VHDPath puts a disk, which is then first in the boot order."""
+DVD_PLACES = {1: (Place("IDE", 1, 0),), 2: ()}
+"""The places that New-VM gives to DVD drives."""
 
 
 def version_queries(options: Options) -> tuple[Step, ...]:
@@ -66,7 +68,7 @@ def creation_refusals(options: Options, disks: DisksOfVm, versions: Sequence[str
     yield from disk_refusals(disks)
 
 
-def creation(options: Options, disks: DisksOfVm, network: Network | None, end: str | None) -> Change:
+def creation(options: Options, disks: DisksOfVm, network: WantedSwitch | None, end: str | None) -> Change:
     """The one change that makes a VM and brings it to its end."""
     # The runner compares saved names and groups by culture, where some names are one that are two VMs.
     subject = Thing(id=f"new {uuid.uuid5(uuid.NAMESPACE_OID, ordinal(disks.label))}", label=disks.label)
@@ -116,7 +118,7 @@ def _shown(name: str) -> Mapping[str, Plain]:
     return {"VMName": name}
 
 
-def _parts(options: Options, subject: Thing, disks: DisksOfVm, network: Network | None) -> Iterator[Step]:
+def _parts(options: Options, subject: Thing, disks: DisksOfVm, network: WantedSwitch | None) -> Iterator[Step]:
     vm = _made(subject)
     # A client's New-VM gives dynamic memory (gh:dsccommunity/HyperVDsc#89), a server's does not.
     memory = {**options.memory, "startup": None, "dynamic": bool(options.memory.dynamic)}
@@ -155,7 +157,7 @@ def _drives(options: Options, subject: Thing, disks: DisksOfVm) -> Iterator[Step
         yield Step("Hyper-V\\Set-VMDvdDrive", {"VMDvdDrive": From(save=saved, shown=vm.shown), "Path": filled(options.dvd, subject.label)})
 
 
-def _attributes(options: Options, disks: DisksOfVm, network: Network | None, end: str | None) -> dict[str, tuple[str | None, t.Any]]:
+def _attributes(options: Options, disks: DisksOfVm, network: WantedSwitch | None, end: str | None) -> dict[str, tuple[str | None, t.Any]]:
     memory = {**options.memory, "dynamic": bool(options.memory.dynamic)}
     given = {
         "generation": disks.generation,

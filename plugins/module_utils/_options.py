@@ -17,6 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+
 from ._errors import InvalidOptions
 
 if t.TYPE_CHECKING:
@@ -73,6 +76,8 @@ class Option:
     """Turns Ansible's value into ours; gets the option's name for its error."""
     spec: Spec | None = None
     """The suboptions of a dict or of a list of dicts."""
+    taken: tuple[t.Any, ...] = ()
+    """The types that are meant, where Ansible would convert others without a word; none: whatever Ansible takes."""
 
     def to_argument(self) -> dict[str, t.Any]:
         """The entry of AnsibleModule's argument_spec."""
@@ -87,9 +92,21 @@ class Option:
         argument = {"type": self.type, **{name: value for name, value in optional.items() if value is not None}}
         return argument | self.spec.to_argument() if self.spec else argument
 
+    def refuse_other_types(self, name: str, value: t.Any) -> None:
+        """Raise InvalidOptions for what YAML made of a value that was meant otherwise: 010 is 8, yes is true."""
+        if self.spec:
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, dict):
+                    self.spec.refuse_other_types(one, f"{name}.")
+        elif self.taken and value is not None and (not isinstance(value, self.taken) or (isinstance(value, bool))):
+            wanted = "a string" if self.taken == (str,) else "a number"
+            raise InvalidOptions(f"{name}: {value!r} is not {wanted}", fix=f"write {name} as {wanted}; YAML reads 010 as 8 and yes as true")
+
     def parse(self, name: str, value: t.Any) -> t.Any:
         """The option's value as the resource sees it."""
         if value is None:
+            if self.required:
+                raise InvalidOptions(f"{name} is empty", fix=f"give {name} a value; a variable that it is made of may be empty")
             return None
         if self.spec and self.type == "list":
             return tuple(self.spec.parse(item, f"{name}[{index}].") for index, item in enumerate(value))
@@ -141,12 +158,33 @@ class Spec:
         """The values of options that must not be shown."""
         return {str(parameters[name]) for name, option in self.options.items() if option.no_log and parameters.get(name)}
 
+    def refuse_other_types(self, parameters: Mapping[str, t.Any], place: str = "") -> None:
+        """Raise InvalidOptions for parameters of another type than meant, before Ansible converts them."""
+        for name, option in self.options.items():
+            for given in (name, *option.aliases):
+                if given in parameters:
+                    option.refuse_other_types(f"{place}{given}", parameters[given])
+
+    def validate(self, parameters: Mapping[str, t.Any]) -> Options:
+        """Options from a task's parameters as they were written; raises InvalidOptions."""
+        self.refuse_other_types(parameters)
+        checked = ArgumentSpecValidator(self.argument_spec(), **{kind: rules for kind, rules in self.rules.items() if rules}).validate(
+            dict(parameters)
+        )
+        if checked.error_messages:
+            raise InvalidOptions("; ".join(map(_said, checked.errors.errors)), fix="see ansible-doc for the module's options")
+        return self.parse(checked.validated_parameters)
+
     def parse(self, parameters: Mapping[str, t.Any], place: str = "") -> Options:
         """Options from parameters that the argument spec has accepted; raises InvalidOptions."""
         options = Options({name: option.parse(f"{place}{name}", parameters.get(name)) for name, option in self.options.items()})
         for check in self.checks:
             check(options)
         return self.derive(options) if self.derive else options
+
+
+def _said(error: Exception) -> str:
+    return f"unsupported parameters: {error}" if isinstance(error, UnsupportedError) else str(error)
 
 
 def choice(*choices: str, default: str | None = None) -> Option:
@@ -161,7 +199,7 @@ def flag(default: bool | None = None) -> Option:
 
 def text(*, required: bool = False, default: str | None = None, aliases: tuple[str, ...] = (), blank: bool = False) -> Option:
     """A string; unless `blank`, not an empty one and no blanks around it."""
-    return Option(required=required, default=default, aliases=aliases, convert=None if blank else _filled)
+    return Option(required=required, default=default, aliases=aliases, convert=None if blank else _filled, taken=(str,))
 
 
 def number(minimum: int, maximum: int | None = None, *, default: int | None = None) -> Option:
@@ -169,11 +207,11 @@ def number(minimum: int, maximum: int | None = None, *, default: int | None = No
 
     def convert(name: str, value: int) -> int:
         if value < minimum or (maximum is not None and value > maximum):
-            wanted = f"from {minimum} to {maximum}" if maximum is not None else f"{minimum} or more"
-            raise InvalidOptions(f"{name}: {value} is out of range", fix=f"{name} must be {wanted}")
+            wanted = f"from {minimum} to {maximum}" if maximum is not None else f"of {minimum} or more"
+            raise InvalidOptions(f"{name}: {value} is out of range", fix=f"give {name} a number {wanted}")
         return value
 
-    return Option(type="int", default=default, convert=convert)
+    return Option(type="int", default=default, convert=convert, taken=(int, str))
 
 
 def size(*, multiple: int = 1, minimum: int = 1) -> Option:
@@ -184,6 +222,8 @@ def size(*, multiple: int = 1, minimum: int = 1) -> Option:
 def _filled(name: str, value: str) -> str:
     if not value.strip():
         raise InvalidOptions(f"{name} is blank", fix=f"give {name} a value, or leave the option out")
+    if value != value.strip():
+        raise InvalidOptions(f"{name}: '{value}' has blanks around it", fix=f"did you mean '{value.strip()}'?")
     return value
 
 
@@ -223,10 +263,17 @@ def strings(name: str, value: t.Any) -> tuple[str, ...]:
     given = list(value) if isinstance(value, (list, tuple)) else [value]
     for item in given:
         if not isinstance(item, str):
-            raise InvalidOptions(f"{name}: {item!r} is not a string", fix=f"put it in quotes: '{item}' (YAML reads 010 as the number 8)")
+            raise InvalidOptions(f"{name}: {item!r} is not a string", fix=_as_string(item))
         if not item.strip():
             raise InvalidOptions(f"{name}: a name is blank", fix="give each name, or an empty list for none")
     return tuple(given)
+
+
+def _as_string(item: t.Any) -> str:
+    """What to write instead of an item that is not a string."""
+    if isinstance(item, (int, float)) and not isinstance(item, bool):
+        return f"put it in quotes: '{item}' (YAML reads 010 as the number 8)"
+    return "give a string, or a flat list of strings"
 
 
 def ipv4_network(name: str, value: str) -> ipaddress.IPv4Network:
@@ -255,6 +302,15 @@ def ipv4_address(name: str, value: str) -> ipaddress.IPv4Address:
     if isinstance(address, ipaddress.IPv6Address):
         raise InvalidOptions(f"{name}: '{value}' is IPv6, and WinNAT translates IPv4 only", fix="write it like 192.168.100.1")
     return address
+
+
+def same_lines(one: str, other: str) -> bool:
+    """Whether two texts are one without regard to how their lines end, which Windows rewrites."""
+
+    def lines(text: str) -> list[str]:
+        return text.replace("\r\n", "\n").rstrip("\n").split("\n")
+
+    return lines(one) == lines(other)
 
 
 def ordinal(name: str) -> str:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from ._errors import ChangedMeanwhile, HostFault, HypervError, NotApplied, WrongState, from_fault
 from ._plan import STOPPED, Change, Plan
 from ._render import command
+from ._vms import Vm
 
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
 
     from ._steps import Answer, Answers, Step
-    from ._vms import Vm
 
 Failure = dict[str, t.Any]
 """An error of one subject, with the names of its attributes that are done, undone and left."""
@@ -33,6 +33,8 @@ class Outcome:
     commands: tuple[str, ...]
     power_cycled: tuple[str, ...]
     warnings: tuple[str, ...]
+    stays: bool
+    """Whether something could not be taken back."""
 
 
 def failure(
@@ -62,6 +64,7 @@ def outcome_of(plan: Plan, answers: Sequence[Answer]) -> Outcome:
         commands=tuple(_commands(script, stuck)),
         power_cycled=tuple(_cycled(plan, asked - set(stuck))),
         warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
+        stays=any(answer.undo and answer.undo.faults for _step, answer in script),
     )
 
 
@@ -76,8 +79,9 @@ def _fate(change: Change, by_step: Mapping[int, Answer], broken: Container[str |
     answers = [by_step[id(step)] for step in change.steps]
     if group not in broken:
         return "done"
-    if any(answer.undo and not answer.undo.faults for answer in answers):
-        return "undone"
+    undos = [answer.undo for answer in answers if answer.undo]
+    if undos:
+        return "done" if any(undo.faults for undo in undos) else "undone"
     return "done" if answers and not any(answer.skipped or answer.faults for answer in answers) else "left"
 
 
@@ -145,12 +149,57 @@ def without(change: Change, missed: Sequence[Change]) -> Change:
     return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
 
 
-def partly(plan: Plan, again: Plan, failures: Sequence[Mapping[str, t.Any]]) -> Iterator[Change]:
-    """What a refused call changed all the same: Hyper-V resizes a running VM's memory as far as it can (facts 3.1)."""
-    left = {(each["subject"], name) for each in failures if each["error_code"] != ChangedMeanwhile.code for name in each["left"]}
+def settled(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -> Outcome:
+    """The outcome with what was read back put above what the steps said, for the subjects that failed.
+
+    A refused call may have changed something all the same (Hyper-V resizes a running VM's memory as far as it can, facts
+    3.1), and an undo may have been refused. What somebody else changed meanwhile is not ours, and of a subject of which
+    nothing is planned again the attributes may be as wanted or not there to be looked at.
+    """
+    if not outcome.failures:
+        return outcome
     now = {(change.subject.label, name): pair[0] for change in again.changes for name, pair in change.attributes.items()}
-    for change in plan.changes:
-        pairs = {name: (pair[0], now.get((change.subject.label, name), pair[0])) for name, pair in change.attributes.items()}
-        moved = {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and (change.subject.label, name) in left}
-        if moved:
-            yield replace(change, attributes=moved)
+    seen = {change.subject.label for change in again.changes}
+    done = {change.subject.label: [each for each in outcome.done if each.subject.label == change.subject.label] for change in plan.changes}
+    failures = []
+    for failed in outcome.failures:
+        label, mine = failed["subject"], [change for change in plan.changes if change.subject.label == failed["subject"]]
+        found, power = failed, []
+        if failed["error_code"] != ChangedMeanwhile.code:
+            power = list(_other_power_state(mine, read_back))
+            if label in seen:
+                found, done[label] = _as_read(failed, mine, now, plan)
+        done[label] = [*done[label], *power]
+        failures.append(found)
+    return replace(outcome, done=tuple(change for of_one in done.values() for change in of_one), failures=tuple(failures))
+
+
+def _as_read(failed: Failure, mine: Sequence[Change], now: Mapping[tuple[str, str], t.Any], plan: Plan) -> tuple[Failure, list[Change]]:
+    """The failure and what is different in truth, by the values that the new plan found."""
+    fates = {name: kind for kind in ("done", "undone", "left") for name in failed[kind]}
+    done = []
+    for change in mine:
+        moved = {name: (pair[0], now.get((failed["subject"], name), pair[1])) for name, pair in change.attributes.items()}
+        if any(own is opened for own in change.steps for opened in plan.opening):
+            # A discarded saved state is no attribute that could be planned again: its step alone knows.
+            moved = dict(change.attributes) if fates[next(iter(moved))] == "done" else {}
+        fates |= {name: _read_fate(fates[name], *change.attributes[name], value) for name, (_before, value) in moved.items()}
+        done.append(replace(change, attributes={name: pair for name, pair in moved.items() if pair[0] != pair[1]}))
+    kinds = {kind: [name for name in fates if fates[name] == kind] for kind in ("done", "undone", "left")}
+    return {**failed, **kinds}, [change for change in done if change.attributes]
+
+
+def _read_fate(said: str, before: t.Any, after: t.Any, value: t.Any) -> str:
+    if value == after:
+        return "done"
+    return "undone" if value == before and said != "left" else "left"
+
+
+def _other_power_state(changes: Sequence[Change], read_back: Answers) -> Iterator[Change]:
+    """A VM that failed and could not be brought back to its power state either."""
+    subject = changes[0].subject
+    if not isinstance(subject, Vm) or any("power_state" in change.attributes for change in changes):
+        return
+    now = next((row["State"] for row in read_back.rows("vms") if str(row["Id"]) == subject.id), subject.state)
+    if now != subject.state:
+        yield Change(subject=subject, attributes={"power_state": (subject.state.lower(), now.lower())}, steps=())

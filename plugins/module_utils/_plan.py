@@ -142,12 +142,12 @@ def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
     )
     stopping = {vm_id: vm for vm_id, vm in through_off.items() if vm.state != "Off"}
     opening = stop_steps(list(stopping.values()), options) if stopping else ()
-    discarded = [power_change(vm, "Off") for vm_id, vm in stopping.items() if vm.state == "Saved" and vm_id not in asked]
+    discarded = [_discard(vm, opening, ends_so=vm_id not in asked) for vm_id, vm in stopping.items() if vm.state == "Saved"]
     back = [vm for vm_id, vm in stopping.items() if vm.state != "Saved" and ends[vm_id] not in ("Off", GONE)]
     changes = [_when_stopped(change) if change.subject.id in stopping else change for change in plan.changes]
     return replace(
         plan,
-        changes=tuple(_with_discard(change, opening) for change in (*discarded, *changes)),
+        changes=(*discarded, *changes),
         opening=opening,
         closing={vm_id: _way(vm, ends[vm_id], vm_id in stopping) for vm_id, vm in moving.items()},
         power_cycled=tuple(vm.label for vm in back),
@@ -159,12 +159,13 @@ def power_change(vm: Vm, end: str) -> Change:
     return Change(subject=vm, attributes={"power_state": (vm.state.lower(), end.lower())}, steps=())
 
 
-def _with_discard(change: Change, opening: Sequence[Step]) -> Change:
-    """A change of the power state that throws a saved state away knows the step that does: it cannot be taken back."""
-    if change.steps or "power_state" not in change.attributes:
-        return change
-    discards = [step for step in opening if step.group == change.subject.id and step.verb_noun == "Remove-VMSavedState"]
-    return replace(change, steps=tuple(discards))
+def _discard(vm: Vm, opening: Sequence[Step], *, ends_so: bool) -> Change:
+    """That a saved state is thrown away, which nothing takes back; a VM for which no end is named is then left off."""
+    attributes: dict[str, tuple[t.Any, t.Any]] = {"saved_state": (True, False)}
+    if ends_so:
+        attributes["power_state"] = ("saved", "off")
+    steps = tuple(step for step in opening if step.group == vm.id and step.verb_noun == "Remove-VMSavedState")
+    return Change(subject=vm, attributes=attributes, steps=steps)
 
 
 def unchanged(ref: From) -> Step:

@@ -29,6 +29,8 @@ class PartResult:
     failures: tuple[Failure, ...] = ()
     state: t.Any = None
     """The resource's State that was read last; None: it could not be read."""
+    touched: bool = False
+    """Whether something that is no attribute of a change was left behind: what could not be taken back."""
     unknown: bool = False
     """Whether something may have been changed of which nobody knows, because the host's answer was lost."""
 
@@ -39,7 +41,7 @@ def result(parts: Sequence[PartResult], *, diff: bool) -> dict[str, t.Any]:
     failures = [each for part in parts for each in part.failures]
     shown: dict[str, t.Any] = {
         **_merged([part.state.result() for part in parts if part.state is not None]),
-        "changed": bool(changes) or any(part.unknown for part in parts),
+        "changed": bool(changes) or any(part.unknown or part.touched for part in parts),
         "changes": [
             {"subject": change.subject.label, "attribute": name, "before": before, "after": after}
             for change in changes

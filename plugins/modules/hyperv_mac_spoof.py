@@ -136,7 +136,7 @@ commands:
   elements: str
   sample: ["Set-VMNetworkAdapter -VMName 'l1-a' -Name 'Network Adapter' -MacAddressSpoofing On"]
 power_cycled:
-  description: Always empty, because nothing here needs a VM off.
+  description: Always empty; no VM is stopped for this.
   returned: always
   type: list
   elements: str

@@ -13,9 +13,9 @@ version_added: 0.1.0
 author:
   - hyperlab.nested contributors (@hyperlab)
 description:
-  - Makes one object of an internal switch (C(New-VMSwitch)), the gateway address on the switch's host adapter (C(New-NetIPAddress)),
+  - Makes one object of an internal switch (C(New-VMSwitch)), the gateway address on the switch's management adapter (C(New-NetIPAddress)),
     and a NAT for its prefix (C(New-NetNat)), as in Microsoft's guide to nested virtualization.
-  - Keeps what is right already, and completes what is half there. The host adapter is found by the ids of switch and device and not by
+  - Keeps what is right already, and completes what is half there. The management adapter is found by the ids of switch and device and not by
     its name, so that a left-over C(vEthernet) adapter of the same name does no harm.
   - Whatever else is on the host is foreign, and is never changed or removed. Another NAT that overlaps, a NAT of the same name that
     belongs elsewhere, a switch of that name of another type, two switches of that name, and an address that another adapter has
@@ -35,7 +35,7 @@ options:
     description:
       - V(present) makes or completes switch, address and NAT.
       - V(absent) removes the gateway address, the NAT and the switch, in this order. It refuses while VMs are connected to the switch,
-        and while the switch's host adapter has a static address besides the gateway, because that would be lost with it.
+        and while the switch's management adapter has a static address besides the gateway, because that would be lost with it.
         A NAT of the name that has nothing to do with the switch is left alone, with a warning.
     type: str
     choices: [present, absent]
@@ -52,7 +52,7 @@ options:
   gateway:
     description:
       - The host's own address on the switch, which is the gateway of the VMs. It must lie in O(prefix).
-      - If not given, it is the prefix's first address, unless the host adapter has one other static address in the prefix;
+      - If not given, it is the prefix's first address, unless the management adapter has one other static address in the prefix;
         that one is kept then.
       - If given, it replaces the gateway that the NAT has had so far.
     type: str
@@ -112,10 +112,10 @@ nat_switch:
       description: The type of the switch, V(internal) once it is as it should be.
       type: str
     adapter:
-      description: The name of the switch's host adapter.
+      description: The name of the switch's management adapter.
       type: str
     interface_index:
-      description: The interface index of the switch's host adapter. It changes when the switch is made anew, and at a reboot.
+      description: The interface index of the switch's management adapter. It changes when the switch is made anew, and at a reboot.
       type: int
     gateway:
       description: The gateway's address.

@@ -49,7 +49,7 @@ options:
     default: present
   generation:
     description:
-      - Generation of a VM that is made; V(2) if not given.
+      - Generation of a VM that is made, V(1) or V(2); V(2) if not given.
       - A VM that exists keeps its generation; another one is an error.
     type: int
   version:
@@ -104,6 +104,7 @@ options:
         VM off, and is refused for a VM with checkpoints.
       - A disk is added on SCSI while the VM runs; on IDE it needs the VM off.
       - A file that exists is never overwritten or resized; if it is not as asked for, that is an error.
+      - A file that another VM of the host has in a drive is refused, whether that VM runs or not.
     type: list
     elements: dict
     suboptions:
@@ -125,28 +126,33 @@ options:
       parent:
         description:
           - Absolute path of the disk that a differencing disk is based on. V({vm}) stands for the name of the VM.
+          - It must exist, end in the same way as O(disks[].path), and be in no drive of a VM, for nothing may write to it any more. Many
+            disks can be based on one parent. O(disks[].size) and O(disks[].type) are the parent's matter.
         type: str
       controller_type:
         description:
-          - Kind of the controller. Give all three parts of a place, or none.
+          - Kind of the controller. Give all three parts of a place, or none. A VM of generation 2 has no V(IDE).
         type: str
         choices: [SCSI, IDE]
       controller_number:
         description:
-          - Number of the controller.
+          - Number of the controller, V(0) for V(SCSI), V(0) or V(1) for V(IDE). A VM begins with these; controllers that were added to it
+            are not managed.
         type: int
       controller_location:
         description:
-          - Location on the controller.
+          - Location on the controller, from V(0) to V(63) on V(SCSI), V(0) or V(1) on V(IDE). It must not be a DVD drive's; that of a new
+            VM of generation 1 is at IDE 1:0.
         type: int
   switch:
     description:
-      - Name or id of the virtual switch that the VM's first network adapter is connected to. An empty string disconnects it.
+      - Name or id of the virtual switch that the VM's first network adapter is connected to; the switch must exist. An empty string
+        disconnects the adapter.
       - It changes in any power state. If not given, it stays as it is.
     type: str
   dvd:
     description:
-      - Absolute path of an ISO file on the host that shall be in a DVD drive. V({vm}) stands for the name of the VM.
+      - Absolute path of an ISO file on the host that shall be in a DVD drive; the file must exist. V({vm}) stands for the name of the VM.
         An empty string empties all DVD drives.
       - It changes while the VM runs; a VM without a DVD drive gets one, which needs it off. If not given, it stays as it is.
     type: str
@@ -168,6 +174,7 @@ options:
   notes:
     description:
       - Notes of the VM. An empty string removes them. They change in any power state. If not given, they stay as they are.
+      - How their lines end is no difference, for Windows rewrites that.
     type: str
   path:
     description:
@@ -177,8 +184,11 @@ options:
   remove_disks:
     description:
       - Whether O(state=absent) deletes the files in the drives of the VM, too. Their parents and ISO files stay.
-      - Refused when another VM has such a file or a disk that is based on it, and for a VM with checkpoints. Whether a file is the
-        parent of a disk that no VM of this host has, nobody can say.
+      - Refused when any other VM of the host has such a file or a disk that is based on it, even if that VM is removed by the same task,
+        for its removal may fail. Remove the VMs with the children in a task of their own first.
+      - Refused as well when a disk of the VM, or one of another VM with its parents, cannot be read, and for a VM with checkpoints.
+      - Empty drives and physical disks are left out of account. Whether a file is the parent of a disk that no VM of this host has,
+        nobody can say.
     type: bool
     default: false
   wait_for:

@@ -9,8 +9,6 @@ import json
 import tempfile
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.hyperlab.nested.plugins.module_utils._converge import converge
 from ansible_collections.hyperlab.nested.plugins.module_utils._errors import HypervError
 from ansible_collections.hyperlab.nested.plugins.module_utils._report import failed
@@ -53,11 +51,7 @@ class Lab:
         """The result of a task, as the action plugin would return it."""
         resource = t.cast("Resource", importlib.import_module(f"{RESOURCES}.{module}"))
         try:
-            spec = resource.SPEC.to_kwargs()
-            checked = ArgumentSpecValidator(spec.pop("argument_spec"), **spec).validate(options)
-            if checked.error_messages:
-                raise HypervError("; ".join(checked.error_messages), code="invalid_options")
-            parsed = resource.SPEC.parse(checked.validated_parameters).but(connection_address=self.address)
+            parsed = resource.SPEC.validate(options).but(connection_address=self.address)
             return converge(resource, parsed, ConnectionTransport(self).run, check_mode=check_mode, diff=diff)
         except HypervError as error:
             return failed(error)

@@ -145,7 +145,7 @@ def as_foretold(result: dict[str, t.Any], foretold: dict[str, t.Any]) -> None:
 
 
 def others_untouched(options: dict[str, t.Any], before: dict[str, t.Any], after: dict[str, t.Any]) -> None:
-    named = options.get("vms", options.get("vm", []))
+    named = options.get("vms", options.get("vm")) or []
     named = {name.strip("{}").upper() for name in ([named] if isinstance(named, str) else named) if isinstance(name, str)}
     untouched = [vm for vm in before.get("vms", []) if vm["name"].upper() not in named and vm["id"].upper() not in named]
     ids = {vm["id"] for vm in untouched}

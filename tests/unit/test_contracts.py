@@ -185,3 +185,23 @@ def test_main_has_two_statements(module: str) -> None:
 
 def test_a_resource_is_a_modules() -> None:
     assert {path.stem for path in (PLUGINS / "module_utils" / "_resources").glob("*.py")} <= set(RUNTIME["plugin_routing"]["modules"])
+
+
+COMMON = ("changes", "commands", "power_cycled", "failures", "error_code", "fix")
+"""The parts of RETURN that all changing modules have; a fragment cannot hold them."""
+
+
+def returns_of(module: str) -> dict[str, t.Any]:
+    """A module's RETURN without its samples; what `power_cycled` says is one of two things."""
+    tree = ast.parse((PLUGINS / "modules" / f"{module}.py").read_text(encoding="utf-8"))
+    [text] = [node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "RETURN"]
+    returns = yaml.safe_load(ast.literal_eval(text))
+    return {name: {key: value for key, value in part.items() if key != "sample"} for name, part in returns.items()}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.endswith("_info")])
+def test_what_all_modules_return_is_documented_in_the_same_words(module: str) -> None:
+    own, model = returns_of(module), returns_of("hyperv_nested")
+    if "when_running" not in resource_of(module).SPEC.options:
+        model["power_cycled"]["description"] = "Always empty; no VM is stopped for this."
+    assert {name: own.get(name) for name in COMMON} == {name: model[name] for name in COMMON}

@@ -148,3 +148,25 @@ def test_wrong_variables_are_refused(site: Site) -> None:
     wrong = site("site", LAB, vms=["l1-a"], network="bridge")
     assert wrong.code == 2
     assert "bridge" in wrong.output
+
+
+def test_what_was_stopped_is_started_when_something_fails(site: Site, tmp_path: pathlib.Path) -> None:
+    lab = {**LAB, "faults": [{"cmdlet": "Set-VMMemory", "times": 1}]}
+    failed = site("site", lab, vms=["l1-a"], when_running="shutdown")
+    assert failed.code == 2
+    assert "Set-VMMemory" in failed.of(f"{ROLE}Say what failed").result["msg"]
+    assert vms_of(tmp_path)["l1-a"]["state"] == "Running"
+
+
+def test_names_in_another_case_are_one_vm(site: Site) -> None:
+    wishes = {"vms": ["N1", "n1", "L1-A"], "create": NEW_VM, "when_running": "shutdown"}
+    site("site", LAB, "--check", **wishes).succeeded()
+    site("site", LAB, **wishes).succeeded()
+    assert changed(site("site", LAB, **wishes).succeeded()) == []
+
+
+def test_check_mode_of_taking_the_nat_network_away(site: Site) -> None:
+    wishes = {"vms": ["l1-b"], "network": "nat", "upgrade_version": True, "nat_switch": "vmnat"}
+    site("site", LAB, **wishes).succeeded()
+    foretold = site("hide", LAB, "--check", **(wishes | {"when_running": "shutdown", "nat_switch": "VmNAT"})).succeeded()
+    assert "Disconnect the VMs from it" in changed(foretold)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from .._errors import HypervError, Refused
 from .._options import VMS, Option, Options, Spec, choice, ordinal, strings
 from .._plan import Change, Plan
-from .._render import Verbatim, arguments, literal
+from .._render import Verbatim, arguments, is_pattern, literal
 from .._steps import Answers, Plain, Row, Step
 from .._vms import HOST, Vm, by_vm, component_queries, find_vms, vm_queries
 
@@ -117,7 +116,7 @@ def _adapters(vm: Vm, rows: Sequence[Row]) -> Iterator[Adapter]:
 def _shown(vm: Vm, row: Row, only: bool) -> Mapping[str, Plain]:
     """By the adapter's name where that means this adapter alone (-Name of Set-VMNetworkAdapter is a filter with wildcards)."""
     name = row["Name"]
-    if only and not re.search(r"[*?\[\]`]", name):
+    if only and not is_pattern(name):
         return {**vm.shown, "Name": name}
     adapters = f"Get-VMNetworkAdapter {arguments(vm.shown)}"
     return {"VMNetworkAdapter": Verbatim(f"({adapters} | Where-Object Id -eq {literal(row['Id'])})")}

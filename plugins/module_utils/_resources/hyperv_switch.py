@@ -29,7 +29,7 @@ from .._network import (
     refuse_default,
     switches,
 )
-from .._options import Options, Spec, choice, flag, ordinal, text
+from .._options import Options, Spec, choice, flag, ordinal, same_lines, text
 from .._plan import Change, Plan, Thing
 from .._steps import Answers, From, Step
 from .._vms import HOST
@@ -253,7 +253,7 @@ def _name_of(adapter: HostAdapter) -> From:
 
 def _changes(options: Options, state: State, switch: Switch, wanted: _Wanted) -> Iterator[Change]:
     """Notes first: they can be taken back without anybody's connection."""
-    if options.notes is not None and _lines(options.notes) != _lines(state.notes):
+    if options.notes is not None and not same_lines(options.notes, state.notes):
         step = Step(
             "Hyper-V\\Set-VMSwitch",
             {"VMSwitch": switch.ref("Notes"), "Notes": options.notes},
@@ -266,11 +266,6 @@ def _changes(options: Options, state: State, switch: Switch, wanted: _Wanted) ->
         undo = Step("Hyper-V\\Set-VMSwitch", {"VMSwitch": switch.again, **_as_it_was(state, switch)})
         step = Step("Hyper-V\\Set-VMSwitch", {"VMSwitch": guard, **parameters}, undo=undo)
         yield Change(subject=_thing(state), attributes=_differences(state, switch, wanted), steps=(step,))
-
-
-def _lines(notes: str) -> list[str]:
-    """Notes without regard to how their lines end."""
-    return notes.replace("\r\n", "\n").rstrip("\n").split("\n")
 
 
 def _rebuilding(switch: Switch, wanted: _Wanted) -> dict[str, t.Any]:

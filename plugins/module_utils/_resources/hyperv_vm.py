@@ -14,10 +14,10 @@ from .._disk_options import DISK, absolute, check_paths
 from .._disks import (
     DisksOfVm,
     Files,
+    Users,
     chain_queries,
     everybodys_queries,
     file_queries,
-    in_use,
     removable,
     removal_refusals,
     remove_file,
@@ -25,23 +25,31 @@ from .._disks import (
     wanted_disks,
 )
 from .._errors import HypervError, InvalidOptions, Refused, raise_all
-from .._machine import Machine, Network, machine_changes, machine_queries, machine_refusals, machines, network_of, switch_queries
+from .._machine import (
+    HEARTBEATS,
+    Machine,
+    WantedSwitch,
+    machine_changes,
+    machine_queries,
+    machine_refusals,
+    machines,
+    switch_queries,
+    wanted_switch,
+)
 from .._memory import MEMORY
-from .._new_vm import GENERATION, creation, creation_refusals, version_queries
+from .._new_vm import DVD_PLACES, GENERATION, creation, creation_refusals, version_queries
 from .._options import POWER, VMS, Option, Options, Spec, choice, flag, number, ordinal, text
 from .._plan import GONE, Change, Plan, Unmet, Wait, power_change
-from .._steps import Answers, Step, Until
+from .._steps import BY_ID, Answers, Step, Until
 from .._vms import HOST, as_id, look_up, power_queries
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from .._vms import Vm
 
 ENDS = {"running": "Running", "off": "Off", "saved": "Saved", "paused": "Paused"}
 """States of the option that are power states, in Hyper-V's words; present leaves the power state alone."""
-HEARTBEATS = ("OkApplicationsUnknown", "OkApplicationsHealthy", "OkApplicationsCritical")
-"""facts 10.4: a booted guest whose applications say nothing is Unknown."""
 _LOOK_AGAIN = 60.0
 """Seconds after which a wait for the heartbeat is looked at anew, because the VM may have stopped."""
 _PAUSE = 5
@@ -101,11 +109,11 @@ def queries(options: Options) -> tuple[Step, ...]:
     """The VMs with all their parts, and what is wanted of the host besides."""
     steps = [HOST, *machine_queries(options.vms), *power_queries(options)]
     if options.state == "absent":
-        drives = [step.save for step in steps if step.save and step.save.partition("#")[0] == "drives"]
-        return (*steps, *(chain_queries(drives) + everybodys_queries() if options.remove_disks else ()))
+        # Files that another VM needs must stay, so that all of them are followed down to what they are based on.
+        return (*steps, *(everybodys_queries() + chain_queries(("every_vm",)) if options.remove_disks else ()))
     if options.disks:
-        drives = [step.save for step in steps if step.save and step.save.partition("#")[0] == "drives"]
-        steps += [*file_queries(options), *chain_queries(drives)]
+        own = [step.save for step in steps if step.save and step.save.removesuffix(BY_ID) == "vms"]
+        steps += [*file_queries(options), *everybodys_queries(), *chain_queries(own)]
     return (*steps, *switch_queries(options), *version_queries(options))
 
 
@@ -116,10 +124,10 @@ class State:
     machines: tuple[Machine, ...]
     missing: tuple[str, ...]
     files: Files
-    network: Network | None
+    users: Users
+    """Who needs which file, when disks are asked for or are to be removed."""
+    network: WantedSwitch | None
     versions: tuple[str, ...]
-    used: Mapping[str, tuple[str, str]]
-    """Files that other VMs need, when disks are to be removed."""
 
     @classmethod
     def from_answers(cls, options: Options, answers: Answers) -> State:
@@ -132,9 +140,9 @@ class State:
             machines=tuple(machines(options, vms, answers)),
             missing=tuple({ordinal(name): name for name in reversed(options.vms) if name in absent}.values())[::-1],
             files=files,
-            network=None if options.state == "absent" else network_of(options, answers),
+            users=Users.from_answers(answers, files),
+            network=None if options.state == "absent" else wanted_switch(options, answers),
             versions=tuple(str(row["Version"]) for row in answers.rows("versions")),
-            used=in_use(answers, files, {vm.id for vm in vms}),
         )
 
     def result(self) -> dict[str, t.Any]:
@@ -159,7 +167,9 @@ def plan(options: Options, state: State) -> Plan:
 
 def _new_disks(options: Options, state: State, name: str) -> DisksOfVm:
     generation = options.generation or GENERATION
-    return DisksOfVm(label=name, generation=generation, wanted=wanted_disks(options, name, generation), files=state.files)
+    dvds = DVD_PLACES[generation]
+    wanted = wanted_disks(options, name, generation, dvds)
+    return DisksOfVm(label=name, generation=generation, wanted=wanted, files=state.files, users=state.users, dvds=dvds)
 
 
 # --- removing ---
@@ -177,7 +187,7 @@ def _removal(options: Options, state: State) -> Plan:
         if each.vm.clustered
     ]
     if options.remove_disks:
-        errors += [error for each in state.machines for error in removal_refusals(each.disks, state.used)]
+        errors += [error for each in state.machines for error in removal_refusals(each.disks)]
     changes = [change for each in state.machines for change in _removed(options, each)]
     return Plan.of(changes, errors=errors, ends=[(each.vm, GONE) for each in state.machines])
 
@@ -220,11 +230,11 @@ def _wait(options: Options) -> Wait | None:
 def _is_awaited(options: Options, each: Machine) -> bool:
     if each.vm.state != "Running" and options.state != "running":
         return False
-    return not (each.reachable if options.wait_for == "address" else each.heartbeat in HEARTBEATS)
+    return not (each.reachable if options.wait_for == "address" else each.alive)
 
 
 def _may_beat(each: Machine) -> bool:
-    return each.heartbeat not in (*HEARTBEATS, "Disabled", "Paused")
+    return not each.alive and each.heartbeat not in ("Disabled", "Paused")
 
 
 def _not_there(options: Options, each: Machine) -> HypervError:

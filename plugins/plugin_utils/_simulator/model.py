@@ -174,7 +174,7 @@ class HostAdapter:
 
 @dataclass(kw_only=True, slots=True)
 class Address:
-    """An IP address of a host adapter."""
+    """An IP address of one of the host's network adapters."""
 
     address: str
     prefix_length: int = 24

@@ -27,6 +27,8 @@ _OFF: t.Final = ("Off", "OffCritical")
 _PLACES: t.Final = {"IDE": 2, "SCSI": 64}
 """Locations of one controller."""
 _TIB: t.Final = 1024**4
+_PHYSICAL: t.Final = re.compile(r"Disk [0-9]+ ")
+"""How a drive names the physical disk that it passes through."""
 
 
 def find_disk(host: Host, path: str) -> Disk | None:
@@ -45,6 +47,9 @@ def file_exists(call: Call, path: str) -> t.NoReturn:
 def get_vhd(call: Call) -> Iterable[t.Any]:
     """Disks by their paths, or all of the VMs with these ids."""
     paths = as_list(call.get("Path"))
+    if not all(paths):
+        # gh:ghostinthewires/Hyper-V-Reporting-Script#5: one that is empty fails the call
+        fail(call, "ParameterArgumentValidationError", "Cannot validate argument on parameter 'Path'. The argument is null or empty.")
     for vm_id in as_list(call.get("VMId")):
         vms = [vm for vm in call.host.vms if vm.id == vm_id]
         if not vms:
@@ -54,8 +59,10 @@ def get_vhd(call: Call) -> Iterable[t.Any]:
 
 
 def _existing(call: Call, path: str) -> Disk:
-    _check_absolute(path)
-    disk = find_disk(call.host, path)
+    disk = None
+    if not _PHYSICAL.match(path):
+        _check_absolute(path)
+        disk = find_disk(call.host, path)
     if disk is None or disk.type == "ISO":
         # gh:openzfsonwindows/openzfs#381
         fail(call, "InvalidParameter", f"'{path}' is not an existing virtual hard disk file.")

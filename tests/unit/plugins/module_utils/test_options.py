@@ -137,6 +137,11 @@ def test_names_are_strings_only(given: t.Any) -> None:
     assert "is not a string" in refusal(strings, given).msg
 
 
+@pytest.mark.parametrize(("given", "hint"), [(8, True), (["a", 1.5], True), (True, False), ([["a"]], False), ([None], False)])
+def test_only_numbers_get_the_hint_about_numbers(given: t.Any, hint: bool) -> None:
+    assert ("YAML reads 010" in refusal(strings, given).fix) is hint
+
+
 @pytest.mark.parametrize("given", ["", "  ", "\t", ["a", ""]])
 def test_a_name_is_not_blank(given: t.Any) -> None:
     assert "blank" in refusal(strings, given).msg
@@ -265,7 +270,7 @@ def test_numbers_have_a_range(value: int, fix: str) -> None:
 def test_a_number_without_an_end() -> None:
     with pytest.raises(InvalidOptions) as caught:
         parsed(Spec(count=number(1)), count=0)
-    assert caught.value.fix == "count must be 1 or more"
+    assert caught.value.fix == "give count a number of 1 or more"
 
 
 def test_a_text_is_not_blank() -> None:
@@ -273,6 +278,14 @@ def test_a_text_is_not_blank() -> None:
     assert parsed(Spec(notes=text(blank=True)), notes="").notes == ""
     with pytest.raises(InvalidOptions, match="name is blank"):
         parsed(Spec(name=text()), name=" ")
+
+
+@pytest.mark.parametrize("given", [" VmNAT ", "VmNAT ", "\tVmNAT"])
+def test_a_text_has_no_blanks_around_it(given: str) -> None:
+    with pytest.raises(InvalidOptions, match="has blanks around it") as caught:
+        parsed(Spec(name=text()), name=given)
+    assert caught.value.fix == "did you mean 'VmNAT'?"
+    assert parsed(Spec(notes=text(blank=True)), notes=given).notes == given
 
 
 def test_suboptions_name_their_place() -> None:
