@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
 _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}[^\\/]")
 _NOT_IN_A_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]|\.\.')
+_NOT_IN_A_PATH = re.compile(r'[<>:"|?*\x00-\x1f]')
 _LOCATIONS = {"IDE": 2, "SCSI": 64}
 _CONTROLLERS = {"IDE": 2, "SCSI": 1}
 """A VM begins with SCSI 0, and none of the cmdlets that this collection calls adds a controller, or says which there are."""
@@ -27,6 +28,15 @@ def absolute(name: str, value: str) -> str:
     """A path from a drive letter or a share on: a remote process has no folder of its own."""
     if not _ABSOLUTE.match(value):
         raise InvalidOptions(f"{name}: '{value}' is not an absolute path", fix=f"write it like D:\\VMs\\{value}")
+    start = 3 if value[1] == ":" else 2
+    parts = re.split(r"[\\/]", value[start:])
+    if "" in parts[:-1] or {".", ".."} & set(parts):
+        # Two ways to write one path would be two disks.
+        tidy = "\\".join(part for part in parts if part not in ("", ".", ".."))
+        raise InvalidOptions(f"{name}: '{value}' is not the plain way to write that path", fix=f"did you mean {value[:start]}{tidy}?")
+    wrong = _NOT_IN_A_PATH.search(value[2:])
+    if wrong:
+        raise InvalidOptions(f"{name}: '{value}' has a character that no path has: {wrong[0]!r}", fix="give the path of one file or folder")
     return value
 
 

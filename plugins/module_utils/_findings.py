@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ._errors import HypervMissing
@@ -16,7 +15,7 @@ from ._nesting import MEMORY_ADVISED, Blocker, Platform, host_blockers, version_
 from ._options import show_size
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ._steps import Row
     from ._vms import Vm

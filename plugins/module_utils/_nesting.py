@@ -29,6 +29,9 @@ MINIMUM_VERSION = {"Intel": (8, 0), "AMD": (9, 3)}
 MEMORY_ADVISED = 4 * 1024**3
 """What the guide of 2016 demanded of a nested host, and Microsoft's script still asks for; Hyper-V does not check it."""
 
+MOST_PROCESSORS = 2048
+"""Of a VM, on the newest Windows Server (2025, generation 2; Microsoft's "Plan for Hyper-V scalability"); a host may take fewer."""
+
 _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
 _WORKSTATION = 1
 """Win32_OperatingSystem.ProductType of client Windows."""

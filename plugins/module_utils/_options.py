@@ -232,9 +232,9 @@ def parse_size(name: str, value: str, *, multiple: int = 1, minimum: int = 1) ->
     written = str(value).strip()
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT])i?B", written, re.IGNORECASE)
     if not found:
-        fix = (
-            f"did you mean {written}MB?" if re.fullmatch(r"[0-9]+", written) else f"write {name} as a number and a unit: 512MB, 4GB, 1.5TB"
-        )
+        unit = "MB" if len(written) > 2 else "GB"
+        bare = written.isdecimal()
+        fix = f"did you mean {written}{unit}?" if bare else f"write {name} as a number and a unit: 512MB, 4GB, 1.5TB"
         raise InvalidOptions(f"{name}: '{written}' is not a size", fix=fix)
     exact = Fraction(found[1]) * _UNITS[f"{found[2].upper()}B"]
     if exact.denominator != 1:
@@ -243,6 +243,8 @@ def parse_size(name: str, value: str, *, multiple: int = 1, minimum: int = 1) ->
         )
     if exact < minimum:
         raise InvalidOptions(f"{name}: {written} is too small", fix=f"{name} must be {show_size(minimum)} or more")
+    if exact >= 2**63:
+        raise InvalidOptions(f"{name}: {written} is more than any number of bytes on Windows", fix=f"look at the unit of {name}")
     if exact % multiple:
         below = int(exact) // multiple * multiple
         nearest = " or ".join(show_size(b) for b in (below, below + multiple) if b >= minimum)

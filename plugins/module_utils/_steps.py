@@ -164,7 +164,11 @@ class Answers:
 
     def missing(self, name: str) -> bool:
         """Whether the host answered the query with a fault that means "not there"."""
-        return any(answer.faults for answer in self._answers.get(name, ()))
+        return bool(self.faults(name))
+
+    def faults(self, name: str) -> set[str]:
+        """The kinds of the faults with which the host answered the query."""
+        return {fault.kind for answer in self._answers.get(name, ()) for fault in answer.faults}
 
 
 Run = t.Callable[[Sequence[Step]], Sequence[Answer]]

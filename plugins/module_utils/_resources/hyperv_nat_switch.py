@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Private: hyperv_nat_switch: an internal switch, the gateway address on its host adapter, and the NAT, as one object.
+"""Private: hyperv_nat_switch: an internal switch, the gateway address on its management adapter, and the NAT, as one object.
 
 What is ours: the switch of that name, the NAT of that name when the switch's adapter has an address in it (it is *tied* to
 the switch), and the gateway among the adapter's addresses. Everything else is foreign: it is never removed.
@@ -44,7 +44,7 @@ DEFAULT_PREFIX = ipaddress.IPv4Network("192.168.100.0/24")
 FIRST_SEVERAL = 15063
 """1703: the first build that takes more than one NAT; Microsoft contradicts itself about later ones (facts 5.3)."""
 _APPEARS = Until(seconds=30, every=0.5)
-"""How long others wait for a new switch's host adapter (facts 5.2)."""
+"""How long others wait for a new switch's management adapter (facts 5.2)."""
 
 _NO_CMDLET = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule"})
 _NO_ADDRESS = frozenset({"CmdletizationQuery_NotFound_AddressFamily"})
@@ -151,7 +151,7 @@ class State:
     network: Network
     switch: Switch | None
     adapter: HostAdapter | None
-    """The switch's host adapter."""
+    """The switch's management adapter."""
     nat: Nat | None
     """The NAT of our name, ours or not."""
     other_nats: tuple[Nat, ...]
@@ -167,7 +167,7 @@ class State:
         switch = network.called(options.name)
         nats = [Nat.from_row(row) for row in answers.rows("nats")]
         nat = next((nat for nat in nats if ordinal(nat.name) == ordinal(_nat_name(options))), None)
-        adapter = _host_adapter(options, network, switch)
+        adapter = _management_adapter(options, network, switch)
         return cls(
             name=options.name,
             nat_name=_nat_name(options),
@@ -184,7 +184,7 @@ class State:
 
     @property
     def own(self) -> list[Address]:
-        """The addresses of the switch's host adapter."""
+        """The addresses of the switch's management adapter."""
         return self.network.on(self.adapter) if self.adapter else []
 
     @property
@@ -219,7 +219,7 @@ class State:
         }
 
 
-def _host_adapter(options: Options, network: Network, switch: Switch | None) -> HostAdapter | None:
+def _management_adapter(options: Options, network: Network, switch: Switch | None) -> HostAdapter | None:
     """The switch's only one; of several the one with the gateway, or the one that came with the switch."""
     found = network.managing(switch) if switch else []
     if len(found) < 2 or switch is None:
@@ -231,7 +231,7 @@ def _host_adapter(options: Options, network: Network, switch: Switch | None) -> 
         if len(some) == 1:
             return some[0]
     raise Refused(
-        f"switch '{switch.name}' has {len(found)} host adapters ({', '.join(repr(adapter.name) for adapter in found)}),"
+        f"switch '{switch.name}' has {len(found)} management adapters ({', '.join(repr(adapter.name) for adapter in found)}),"
         f" and none of them tells itself apart by the gateway {target}",
         code="adapter_ambiguous",
         subject=switch.name,
@@ -323,7 +323,7 @@ def _build(state: State, wanted: _Wanted) -> Iterator[Change]:
 
 
 def _new_switch(name: str) -> tuple[Step, ...]:
-    """The switch, and then a wait for its host adapter and for TCP/IP on it, which come a moment later (facts 5.2)."""
+    """The switch, and then a wait for its management adapter and for TCP/IP on it; both come later (facts 5.2)."""
     made = From(save="made switch", shown={"Name": name})
     undo = Step("Hyper-V\\Remove-VMSwitch", {"VMSwitch": made, "Force": True})
     on_it = {"SwitchId": From(save="made switch", property="Id")}
@@ -440,7 +440,8 @@ def _refusals(options: Options, state: State, wanted: _Wanted) -> Iterator[Hyper
         yield _no_adapter(state.switch)
     elif wanted.found is None and state.adapter and state.adapter.status in ("Disabled", "Not Present"):
         yield Refused(
-            f"the host adapter '{state.adapter.name}' of switch '{state.name}' is {state.adapter.status.lower()}, and takes no address",
+            f"the management adapter '{state.adapter.name}' of switch '{state.name}' is {state.adapter.status.lower()},"
+            " and takes no address",
             code="adapter_disabled",
             subject=state.name,
             fix=f"enable it: Enable-NetAdapter -Name {literal(state.adapter.name)}",

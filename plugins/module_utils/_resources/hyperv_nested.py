@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HypervError, Refused
-from .._nesting import QUERIES, Blocker, Platform, as_version, host_blockers, version_blocker
+from .._nesting import MOST_PROCESSORS, QUERIES, Blocker, Platform, as_version, host_blockers, version_blocker
 from .._options import POWER, VMS, Options, Spec, choice, flag, number
 from .._plan import Change, Plan, unchanged
 from .._steps import BY_ID, Answers, From, Row, Step
@@ -23,7 +23,7 @@ SPEC = Spec(
     VMS,
     POWER,
     state=choice("enabled", "disabled", default="enabled"),
-    processors=number(1),
+    processors=number(1, MOST_PROCESSORS),
     vbs_opt_out=flag(),
     upgrade_version=flag(default=False),
 )

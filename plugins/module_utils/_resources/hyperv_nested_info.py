@@ -28,9 +28,10 @@ _CIM = "CimCmdlets\\Get-CimInstance"
 _DEVICE_GUARD = {"ClassName": "Win32_DeviceGuard", "Namespace": "root\\Microsoft\\Windows\\DeviceGuard"}
 _SERVICE = {"ClassName": "Win32_Service", "Filter": "Name='vmms'"}
 # facts 2.5 and 9.3: the module is not installed, or its service does not answer; both become findings.
-_NO_HYPERV = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule", "ObjectNotFound"})
-# facts 2.5: of a VM's components it means that the VM has been removed since Get-VM found it.
-_GONE = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule", "ObjectNotFound"})
+NO_MODULE = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule"})
+_NO_HYPERV = NO_MODULE | {"ObjectNotFound"}
+# facts 2.5: of a VM's components ObjectNotFound means that the VM has been removed since Get-VM found it.
+_GONE = _NO_HYPERV
 _NO_CLASS = frozenset({"HRESULT 0x80041010", "HRESULT 0x8004100e"})
 
 _VM_FIELDS = (*VM_FIELDS, "Heartbeat", "MemoryAssigned", "Notes")
@@ -123,7 +124,7 @@ def _host(answers: Answers) -> Host:
         name=str(host.get("Name") or system.get("Name") or ""),
         platform=Platform.from_answers(answers),
         edition=os.get("OperatingSystemSKU"),
-        hyperv=bool(host) or bool(service),
+        hyperv=bool(host) or (bool(service) and not answers.faults("host") & NO_MODULE),
         vmms=bool(host),
         hypervisor=system.get("HypervisorPresent"),
         firmware=cpu.get("VirtualizationFirmwareEnabled"),

@@ -37,6 +37,7 @@ from .._machine import (
     wanted_switch,
 )
 from .._memory import MEMORY
+from .._nesting import MOST_PROCESSORS
 from .._new_vm import DVD_PLACES, GENERATION, creation, creation_refusals, version_queries
 from .._options import POWER, VMS, Option, Options, Spec, choice, flag, number, ordinal, text
 from .._plan import GONE, Change, Plan, Unmet, Wait, power_change
@@ -88,7 +89,7 @@ SPEC = Spec(
     state=choice("present", "absent", *ENDS, default="present"),
     generation=number(1, 2),
     version=Option(convert=_version),
-    processors=number(1),
+    processors=number(1, MOST_PROCESSORS),
     memory=Option(type="dict", spec=MEMORY),
     disks=Option(type="list", elements="dict", spec=DISK),
     switch=text(blank=True),
