@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL = "hyperv_nested"
+MODEL = "hyperv_mac_spoof"
 """The module whose common return values and last lines are taken over."""
 
 HEAD = """\
