@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ._errors import BadReply, HypervError, Refused, RunnerRefused, SeveralErrors, from_fault
 from ._options import ordinal
-from ._outcome import failure, not_applied, not_back, outcome_of, settled, without
+from ._outcome import by_subject, failure, not_applied, not_back, other_power_state, outcome_of, settled, without
 from ._plan import Plan, with_power_cycle
 from ._render import command
 from ._report import PartResult, result
@@ -172,7 +172,9 @@ def _written(resource: Resource, part: Part, run: Run) -> PartResult:
         differing = (*again.changes, *not_back(plan, outcome.power_cycled, read_back))
         missed = [change for change in differing if change.subject.label not in failed]
         failures += [each for change in missed for each in not_applied(change)]
-        done = [without(change, missed) for change in done]
+        labels = {change.subject.label for change in missed}
+        moved = [mine for mine in by_subject(plan.changes) if mine[0].subject.label in labels]
+        done = [*(without(change, missed) for change in done), *(each for mine in moved for each in other_power_state(mine, read_back))]
     except HypervError as error:
         failures = failures or [failure(error)]
     return PartResult(

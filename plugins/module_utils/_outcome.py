@@ -166,12 +166,20 @@ def settled(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -> Ou
         label, mine = failed["subject"], [change for change in plan.changes if change.subject.label == failed["subject"]]
         found, power = failed, []
         if failed["error_code"] != ChangedMeanwhile.code:
-            power = list(_other_power_state(mine, read_back))
+            power = list(other_power_state(mine, read_back))
             if label in seen:
                 found, done[label] = _as_read(failed, mine, now, plan)
         done[label] = [*done[label], *power]
         failures.append(found)
     return replace(outcome, done=tuple(change for of_one in done.values() for change in of_one), failures=tuple(failures))
+
+
+def by_subject(changes: Sequence[Change]) -> list[list[Change]]:
+    """The changes of each subject, in the order of the subjects."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        found.setdefault(change.subject.label, []).append(change)
+    return list(found.values())
 
 
 def _as_read(failed: Failure, mine: Sequence[Change], now: Mapping[tuple[str, str], t.Any], plan: Plan) -> tuple[Failure, list[Change]]:
@@ -195,8 +203,8 @@ def _read_fate(said: str, before: t.Any, after: t.Any, value: t.Any) -> str:
     return "undone" if value == before and said != "left" else "left"
 
 
-def _other_power_state(changes: Sequence[Change], read_back: Answers) -> Iterator[Change]:
-    """A VM that failed and could not be brought back to its power state either."""
+def other_power_state(changes: Sequence[Change], read_back: Answers) -> Iterator[Change]:
+    """A VM that failed and is in another power state than before, which no change of the plan says."""
     subject = changes[0].subject
     if not isinstance(subject, Vm) or any("power_state" in change.attributes for change in changes):
         return
