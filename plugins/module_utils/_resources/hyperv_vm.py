@@ -41,7 +41,7 @@ from .._nesting import MOST_PROCESSORS
 from .._new_vm import DVD_PLACES, GENERATION, creation, creation_refusals, version_queries
 from .._options import POWER, VMS, Option, Options, Spec, choice, flag, number, ordinal, text
 from .._plan import GONE, Change, Plan, Unmet, Wait, power_change
-from .._steps import BY_ID, Answers, Step, Until
+from .._steps import Answers, Step, Until
 from .._vms import HOST, as_id, look_up, power_queries
 
 if t.TYPE_CHECKING:
@@ -113,8 +113,8 @@ def queries(options: Options) -> tuple[Step, ...]:
         # Files that another VM needs must stay, so that all of them are followed down to what they are based on.
         return (*steps, *(everybodys_queries() + chain_queries(("every_vm",)) if options.remove_disks else ()))
     if options.disks:
-        own = [step.save for step in steps if step.save and step.save.removesuffix(BY_ID) == "vms"]
-        steps += [*file_queries(options), *everybodys_queries(), *chain_queries(own)]
+        # The same for a wanted file: what another VM's disk is based on must not become a disk.
+        steps += [*file_queries(options), *everybodys_queries(), *chain_queries(("every_vm",))]
     return (*steps, *switch_queries(options), *version_queries(options))
 
 
