@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ._errors import BadReply, HypervError, Refused, RunnerRefused, SeveralErrors, from_fault
 from ._options import ordinal
-from ._outcome import by_subject, failure, not_applied, not_back, other_power_state, outcome_of, settled, without
+from ._outcome import failure, outcome_of, settled, with_missed
 from ._plan import Plan, with_power_cycle
 from ._render import command
 from ._report import PartResult, result
@@ -160,29 +160,20 @@ def _written(resource: Resource, part: Part, run: Run) -> PartResult:
         lost = not isinstance(error, RunnerRefused)
         return PartResult(changes=(), commands=(), power_cycled=(), warnings=plan.warnings, failures=(failure(error),), unknown=lost)
     count = len(queries)
-    outcome = outcome_of(plan, answers[count:-count])
-    failures, done, after = list(outcome.failures), list(outcome.done), None
+    outcome, after = outcome_of(plan, answers[count:-count]), None
     try:
         read_back = _checked(queries, answers[-count:])
         after = resource.State.from_answers(part.options, read_back)
         again = resource.plan(part.options, after)
-        outcome = settled(plan, outcome, again, read_back)
-        failures, done = list(outcome.failures), list(outcome.done)
-        failed = {each["subject"] for each in failures}
-        differing = (*again.changes, *not_back(plan, outcome.power_cycled, read_back))
-        missed = [change for change in differing if change.subject.label not in failed]
-        failures += [each for change in missed for each in not_applied(change)]
-        labels = {change.subject.label for change in missed}
-        moved = [mine for mine in by_subject(plan.changes) if mine[0].subject.label in labels]
-        done = [*(without(change, missed) for change in done), *(each for mine in moved for each in other_power_state(mine, read_back))]
+        outcome = with_missed(plan, settled(plan, outcome, again, read_back), again, read_back)
     except HypervError as error:
-        failures = failures or [failure(error)]
+        outcome = replace(outcome, failures=outcome.failures or (failure(error),))
     return PartResult(
-        changes=tuple(change for change in done if change.attributes),
+        changes=tuple(change for change in outcome.done if change.attributes),
         commands=outcome.commands,
         power_cycled=outcome.power_cycled,
         warnings=(*plan.warnings, *outcome.warnings),
-        failures=tuple(failures),
+        failures=outcome.failures,
         state=after,
         touched=outcome.stays,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import Counter
 
 from ._errors import InvalidOptions
 from ._options import MB, Option, Options, Spec, choice, number, ordinal, size
@@ -122,8 +123,7 @@ def _explicit(disk: Options) -> str:
 
 
 def _twice(values: Iterable[str]) -> str:
-    seen: set[str] = set()
-    return next((value for value in values if value and (value in seen or seen.add(value))), "")  # type: ignore[func-returns-value]
+    return next((value for value, times in Counter(values).items() if value and times > 1), "")
 
 
 def filled(text: str, name: str) -> str:

@@ -127,7 +127,7 @@ def _commands(script: Script, stuck: Container[str | None]) -> Iterator[str]:
             yield command(step.undo)
 
 
-def not_back(plan: Plan, cycled: Sequence[str], read_back: Answers) -> Iterator[Change]:
+def _not_back(plan: Plan, cycled: Sequence[str], read_back: Answers) -> Iterator[Change]:
     """Power states that a cycle should have brought back and did not; one that the plan names, its resource finds out itself."""
     now = {str(row["Id"]): row["State"] for row in read_back.rows("vms")}
     named = {vm.id for vm, _end in plan.ends}
@@ -136,17 +136,30 @@ def not_back(plan: Plan, cycled: Sequence[str], read_back: Answers) -> Iterator[
             yield Change(subject=vm, attributes={"power_state": (now[vm.id].lower(), vm.state.lower())}, steps=())
 
 
-def not_applied(change: Change) -> Iterator[Failure]:
+def _not_applied(change: Change) -> Iterator[Failure]:
     """A failure for each attribute that reads otherwise than it was set."""
     for name, (found, wanted) in change.attributes.items():
         error = NotApplied(f"'{change.subject.label}': the host accepted {name}={wanted!r}, and now it reads {found!r}")
         yield failure(error, change.subject.label, left=[name])
 
 
-def without(change: Change, missed: Sequence[Change]) -> Change:
+def _without(change: Change, missed: Sequence[Change]) -> Change:
     """The change without the attributes that read otherwise afterwards."""
     names = {name for each in missed if each.subject.label == change.subject.label for name in each.attributes}
     return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
+
+
+def with_missed(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -> Outcome:
+    """The outcome in which what the host accepted and did not do is a failure of its own, for the subjects that had none."""
+    failed = {each["subject"] for each in outcome.failures}
+    differing = (*again.changes, *_not_back(plan, outcome.power_cycled, read_back))
+    missed = [change for change in differing if change.subject.label not in failed]
+    labels = {change.subject.label for change in missed}
+    moved = [mine for mine in _by_subject(plan.changes) if mine[0].subject.label in labels]
+    done = [_without(change, missed) for change in outcome.done]
+    done += [change for mine in moved for change in _other_power_state(mine, read_back)]
+    failures = [each for change in missed for each in _not_applied(change)]
+    return replace(outcome, done=tuple(done), failures=(*outcome.failures, *failures))
 
 
 def settled(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -> Outcome:
@@ -166,7 +179,7 @@ def settled(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -> Ou
         label, mine = failed["subject"], [change for change in plan.changes if change.subject.label == failed["subject"]]
         found, power = failed, []
         if failed["error_code"] != ChangedMeanwhile.code:
-            power = list(other_power_state(mine, read_back))
+            power = list(_other_power_state(mine, read_back))
             if label in seen:
                 found, done[label] = _as_read(failed, mine, now, plan)
         done[label] = [*done[label], *power]
@@ -174,7 +187,7 @@ def settled(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -> Ou
     return replace(outcome, done=tuple(change for of_one in done.values() for change in of_one), failures=tuple(failures))
 
 
-def by_subject(changes: Sequence[Change]) -> list[list[Change]]:
+def _by_subject(changes: Sequence[Change]) -> list[list[Change]]:
     """The changes of each subject, in the order of the subjects."""
     found: dict[str, list[Change]] = {}
     for change in changes:
@@ -203,7 +216,7 @@ def _read_fate(said: str, before: t.Any, after: t.Any, value: t.Any) -> str:
     return "undone" if value == before and said != "left" else "left"
 
 
-def other_power_state(changes: Sequence[Change], read_back: Answers) -> Iterator[Change]:
+def _other_power_state(changes: Sequence[Change], read_back: Answers) -> Iterator[Change]:
     """A VM that failed and is in another power state than before, which no change of the plan says."""
     subject = changes[0].subject
     if not isinstance(subject, Vm) or any("power_state" in change.attributes for change in changes):
