@@ -10,13 +10,19 @@ import hypothesis
 import pytest
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.hyperlab.nested.tests.plays import Play
+    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+MEDDLERS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSH_AUTH_SOCK")
+"""What clients of WinRM and SSH read of the environment."""
 PLACE = pathlib.Path("ansible_collections", "hyperlab", "nested")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--wire", action="store_true", help="play all cases over winrm, psrp and ssh, and not only some of them")
     parser.addoption("--payloads", metavar="FILE", help="write every payload that the cases send into this file, one a line")
 
 
@@ -25,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     own = ROOT / ".ansible"
     # a developer's configuration or an installed copy of the collection must not decide what is tested
     for name in [name for name in os.environ if name.startswith("ANSIBLE_") and not name.startswith("ANSIBLE_TEST")]:
+        del os.environ[name]
+    for name in [name for name in os.environ if name.upper() in MEDDLERS]:
         del os.environ[name]
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(own / "cache" / "hypothesis"))
     hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -61,3 +69,20 @@ def play(tmp_path: pathlib.Path) -> Play:
     from ansible_collections.hyperlab.nested.tests.plays import Play  # noqa: PLC0415
 
     return Play(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator[Network]:
+    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network  # noqa: PLC0415
+
+    with Network() as network:
+        yield network
+
+
+@pytest.fixture
+def network(loopback: Network) -> Iterator[Network]:
+    """network.host(machine) -> RemoteHost: see tests/remote_host. It fails a test in which the remote host itself has failed."""
+    yield loopback
+    errors = [error for host in loopback.hosts for error in host.errors]
+    loopback.remove_all()
+    assert errors == []

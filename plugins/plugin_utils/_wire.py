@@ -45,6 +45,12 @@ class Connection(t.Protocol):
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]: ...
 
 
+class HostLost(AnsibleConnectionFailure):
+    """The transport broke: the task is unreachable. The message ends with what that means for the host."""
+
+    _include_cause_message = False  # it is in the message; ansible-core before 2.19 does not know this
+
+
 class ConnectionTransport:
     """Runs steps on the inventory host, each call in one remote PowerShell process."""
 
@@ -54,25 +60,47 @@ class ConnectionTransport:
         self._processes = 0
 
     def run(self, steps: Sequence[Step]) -> list[Answer]:
-        """The answers to the steps; AnsibleConnectionFailure when the transport broke, BadReply when the runner did."""
+        """The answers to the steps; HostLost when the transport broke, BadReply when the runner did."""
         request = encode(steps)
         self._processes += 1
         self._log(f"remote process {self._processes}: {len(steps)} steps, {len(request)} bytes")
-        code, stdout, stderr = self._execute(request)
+        try:
+            code, stdout, stderr = self._connection.exec_command(command_line(), in_data=request, sudoable=False)
+        # Whatever a connection plugin lets through (its AnsibleConnectionFailure; requests', pywinrm's and pypsrp's own errors;
+        # winrm's plain AnsibleError after standard input was lost): it raised, so nobody knows whether the command ran.
+        # A task's timeout is no Exception, and passes.
+        except Exception as error:
+            raise HostLost(_lost(error, steps)) from error
         return decode(steps, _text(stdout), _text(stderr), code, windows=_is_windows(self._connection))
 
-    def _execute(self, request: bytes) -> tuple[int, bytes, bytes]:
-        try:
-            return self._connection.exec_command(command_line(), in_data=request, sudoable=False)
-        except AnsibleConnectionFailure:
-            raise
-        # Whatever a connection plugin lets through (requests', pywinrm's and pypsrp's own errors, winrm's plain
-        # AnsibleError after standard input was lost): it raised, so nobody knows whether the command ran.
-        except Exception as error:
-            raise AnsibleConnectionFailure(
-                f"lost the host during the task ({type(error).__name__}: {error}); whether its changes were made is unknown,"
-                " and it is safe to run the task again"
-            ) from error
+
+def _lost(error: Exception, steps: Sequence[Step]) -> str:
+    """What the connection said, what is known of that, and how the host may be now."""
+    known = isinstance(error, AnsibleConnectionFailure)
+    said = str(error).strip().rstrip(".:") if known else f"lost the host during the task ({type(error).__name__}: {error})"
+    return ". ".join(part for part in (said or "the connection failed", _REASONS.get(_number(error)), _outcome(steps)) if part)
+
+
+def _outcome(steps: Sequence[Step]) -> str:
+    if all(step.verb_noun.startswith("Get-") for step in steps):
+        return "The host was only being read, so nothing was changed; it is safe to run the task again"
+    return "Whether the task's changes were made on the host is unknown; it is safe to run the task again: it plans on what is there then"
+
+
+def _number(error: Exception) -> int:
+    """The WSMan fault or HTTP status in an error of pywinrm or pypsrp, neither of which has to be installed; 0 for none."""
+    number = getattr(error, "wsman_fault_code", None) or getattr(error, "code", None)
+    return number if isinstance(number, int) else 0
+
+
+_REASONS = {
+    995: "The remote shell was aborted: the host is restarting, or something ended the shell",
+    2150858843: "The remote shell is gone: the host or its WinRM service was restarted",
+    2150859174: "The host lets this user have no more operations at once (WinRM's MaxConcurrentOperationsPerUser): use fewer forks",
+    400: "The session is no longer valid: WinRM with NTLM over HTTP loses it together with its TCP connection",
+    401: "The host no longer accepts the logon",
+    413: "The request is larger than the host allows (WinRM's MaxEnvelopeSizekb)",
+}
 
 
 @functools.cache

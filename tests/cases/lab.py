@@ -19,6 +19,7 @@ from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import Conne
 if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.plugins.module_utils._converge import Resource
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host
+    from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import Connection
 
 RESOURCES = "ansible_collections.hyperlab.nested.plugins.module_utils._resources"
 COUNTERS = ("clock", "processes", "made", "events", "faults")
@@ -47,12 +48,20 @@ class Lab:
         self.sent.append(in_data or b"")
         return LocalHost(self.host).exec_command(cmd, in_data, sudoable)
 
-    def task(self, module: str, options: dict[str, t.Any], *, check_mode: bool = False, diff: bool = True) -> dict[str, t.Any]:
-        """The result of a task, as the action plugin would return it."""
+    def task(
+        self,
+        module: str,
+        options: dict[str, t.Any],
+        *,
+        check_mode: bool = False,
+        diff: bool = True,
+        connection: Connection | None = None,
+    ) -> dict[str, t.Any]:
+        """The result of a task, as the action plugin would return it; over a connection to this lab, or else with none between."""
         resource = t.cast("Resource", importlib.import_module(f"{RESOURCES}.{module}"))
         try:
             parsed = resource.SPEC.validate(options).but(connection_address=self.address)
-            return converge(resource, parsed, ConnectionTransport(self).run, check_mode=check_mode, diff=diff)
+            return converge(resource, parsed, ConnectionTransport(connection or self).run, check_mode=check_mode, diff=diff)
         except HypervError as error:
             return failed(error)
 

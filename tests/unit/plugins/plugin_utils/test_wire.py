@@ -432,19 +432,47 @@ def test_how_the_connection_is_used() -> None:
     assert log == [f"remote process {number}: 4 steps, {len(encode(STEPS))} bytes" for number in (1, 2)]
 
 
+class Numbered(Exception):
+    """As pywinrm's and pypsrp's errors are, which need not be installed."""
+
+    def __init__(self, **numbers: int | str) -> None:
+        super().__init__("it broke")
+        vars(self).update(numbers)
+
+
 @pytest.mark.parametrize(
     "error", [AnsibleError("standard input was lost"), ReadTimeout("timed out"), OSError("broken pipe"), ValueError("bad SOAP")], ids=repr
 )
 def test_a_connection_that_broke_is_a_connection_failure(error: Exception) -> None:
-    with pytest.raises(AnsibleConnectionFailure, match=r"is unknown, and it is safe to run the task again") as caught:
+    with pytest.raises(AnsibleConnectionFailure, match=r"is unknown; it is safe to run the task again") as caught:
         ConnectionTransport(Raises(error)).run(STEPS)
     assert str(error) in str(caught.value)
     assert type(error).__name__ in str(caught.value)
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [AnsibleConnectionFailure("no route"), TaskTimeout("60 s"), KeyboardInterrupt()], ids=repr)
-def test_what_ansible_understands_passes(error: BaseException) -> None:
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (AnsibleConnectionFailure("basic: the credentials were rejected"), "basic: the credentials were rejected. The host was only"),
+        (AnsibleConnectionFailure("basic: "), "basic. The host was only"),
+        (AnsibleConnectionFailure(" "), "the connection failed. The host was only"),
+        (Numbered(wsman_fault_code=995), "The remote shell was aborted"),
+        (Numbered(code=2150858843), "The remote shell is gone"),
+        (Numbered(code=413), "(WinRM's MaxEnvelopeSizekb). The host was only"),
+        (Numbered(code="EPIPE"), "(Numbered: it broke). The host was only"),
+    ],
+    ids=repr,
+)
+def test_what_was_lost_while_reading_says_why_and_that_nothing_happened(error: Exception, says: str) -> None:
+    with pytest.raises(AnsibleConnectionFailure) as caught:
+        ConnectionTransport(Raises(error)).run([Step("Hyper-V\\Get-VM")])
+    assert says in str(caught.value)
+    assert str(caught.value).endswith("so nothing was changed; it is safe to run the task again")
+
+
+@pytest.mark.parametrize("error", [TaskTimeout("60 s"), KeyboardInterrupt()], ids=repr)
+def test_what_is_no_exception_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         ConnectionTransport(Raises(error)).run(STEPS)
     assert caught.value is error

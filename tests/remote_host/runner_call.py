@@ -1,0 +1,54 @@
+"""Tells the runner's command line from any other. It is the only one that a remote host can run: there is no PowerShell here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import typing as t
+
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, command_line
+
+if t.TYPE_CHECKING:
+    from .effects import Result
+
+LONGEST_LINE = 8_191
+"""What cmd.exe takes, through which WinRS and SSH start everything."""
+
+
+@functools.cache
+def bootstrap() -> str:
+    """The script of the runner's command line."""
+    return _script(command_line()) or ""
+
+
+def is_bootstrap(script: str) -> bool:
+    """Whether a PowerShell script is the bootstrap; psrp sends it without a line around it."""
+    return script == bootstrap()
+
+
+def is_runner(line: str) -> bool:
+    """Whether a command line starts the bootstrap. winrm and ssh of ansible-core before 2.19 encode the line once more."""
+    script = _script(line)
+    if script is None:
+        return False
+    return is_bootstrap(script) or is_bootstrap(_script(script.partition("\n")[0]) or "")
+
+
+def refusal(line: str) -> Result | None:
+    """What cmd.exe says to a line that cannot be run here, or None for the runner's."""
+    if len(line) > LONGEST_LINE:
+        return 1, b"", b"The command line is too long.\r\n"
+    if not is_runner(line):
+        word = line.partition(" ")[0]
+        return 1, b"", f"'{word}' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n".encode()
+    return None
+
+
+def _script(line: str) -> str | None:
+    if not line.lower().startswith(PREFIX.lower()):
+        return None
+    try:
+        return base64.b64decode(line[len(PREFIX) :].strip(), validate=True).decode("utf-16-le")
+    except (binascii.Error, UnicodeDecodeError):
+        return None

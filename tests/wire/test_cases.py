@@ -1,0 +1,50 @@
+"""The cases of tests/cases again, over Ansible's own connections: what comes of them is what comes without a wire.
+
+A tenth of them, another one for each way to connect; `--wire` (`make wire`) takes all.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
+from ansible_collections.hyperlab.nested.tests.cases.test_cases import FILES, Case, load, name_of
+from ansible_collections.hyperlab.nested.tests.remote_host import clients
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+    from ansible_collections.hyperlab.nested.tests.remote_host.host import RemoteHost
+    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
+
+SHARE = 10
+"""One in so many cases, unless all are asked for."""
+ALL = [pytest.param(path, way, id=f"{way}-{name_of(path)}") for way in clients.WAYS for path in FILES]
+SOME = [ALL[at] for at in range(0, len(ALL), SHARE)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize(("path", "way"), ALL if metafunc.config.getoption("--wire") else SOME)
+
+
+def test_case(path: pathlib.Path, way: str, network: Network) -> None:
+    case = load(path)
+    near, far = (Lab(case["profile"], case["connection"]) for _side in range(2))
+    host = network.host(far)
+    for check_mode in (True, False, False):
+        wanted = near.task(case["module"], case["options"], check_mode=check_mode)
+        assert over_the_wire(case, far, host, way, check_mode=check_mode) == wanted
+        assert far.plain() == near.plain()
+    assert host.calls == near.host.processes
+    assert not host.shells
+
+
+def over_the_wire(case: Case, lab: Lab, host: RemoteHost, way: str, *, check_mode: bool) -> dict[str, t.Any]:
+    """A task's result; like Ansible, with a connection of its own."""
+    connection = clients.connect(host, way)
+    try:
+        return lab.task(case["module"], case["options"], check_mode=check_mode, connection=connection)
+    finally:
+        connection.close()
