@@ -18,7 +18,7 @@ unexport ANSIBLE_COLLECTIONS_PATH ANSIBLE_CONFIG PYTHONHOME PYTHONPATH VIRTUAL_E
 install = uv pip install -q --compile-bytecode -p $(VENV)/bin/python $(1) 2>/dev/null || python -m pip install -qq $(1)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test units matrix lint sanity integration molecule build payloads benchmark lock clean
+.PHONY: help demo test units older wire matrix lint sanity integration molecule build payloads benchmark lock clean
 .DEFAULT_GOAL := help
 
 help: ## tell the targets
@@ -27,12 +27,18 @@ help: ## tell the targets
 demo: $(VENV)/demo.stamp ## play the tour on pretended hosts
 	@python tools/demo.py
 
-test: units matrix lint sanity integration molecule build ## check everything (make -j2 test is quicker)
+test: units older lint sanity integration molecule build ## check everything (make -j2 test is quicker)
 
 units: $(VENV)/stamp ## unit tests and cases, on the newest ansible-core
 	python -m pytest -q -n auto
 
-matrix: $(MATRIX)/2.16.run $(MATRIX)/2.19.run ## the same tests on older ones
+older: $(MATRIX)/2.16.run $(MATRIX)/2.19.run ## the same tests on older ones
+
+wire: $(VENV)/stamp ## all cases over winrm, psrp and ssh, and not a tenth of them
+	python -m pytest -q -n auto --wire tests/wire
+
+matrix: MORE := --wire
+matrix: wire $(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run ## all of that on every ansible-core
 
 lint: $(VENV)/stamp ## YAML, playbooks, documentation, changelog, Python style and types
 	yamllint --strict .
@@ -62,6 +68,7 @@ payloads: $(VENV)/stamp ## write all that the cases send to build/payloads.jsonl
 
 benchmark: $(VENV)/stamp ## measure
 	python tests/benchmark/run.py
+	python tests/benchmark/wire.py
 
 lock: $(VENV)/stamp ## take newer versions of the tools
 	uv pip compile -q --universal --upgrade --python-version 3.11 --group dev --no-annotate --no-header -o $(LOCK)
@@ -89,11 +96,12 @@ $(VENV)/stamp: $(VENV)/demo.stamp | $(TREE)/nested/galaxy.yml
 $(TREE)/nested/galaxy.yml:
 	@mkdir -p $(TREE) && ln -sfn ../../../.. $(TREE)/nested
 
-# The oldest ansible-core that is supported, on the oldest Python, and one in between. Where none of these Pythons is at hand, only CI insists.
+# The oldest ansible-core that is supported, on the oldest Python, and those between it and the newest. Where none of these Pythons is at hand, only CI insists.
 $(MATRIX)/2.16.run: PYTHONS := 3.11 3.12
 $(MATRIX)/2.19.run: PYTHONS := 3.12 3.13 3.11
-.PHONY: $(MATRIX)/2.16.run $(MATRIX)/2.19.run
-$(MATRIX)/2.16.run $(MATRIX)/2.19.run: $(MATRIX)/%.run: $(VENV)/stamp
+$(MATRIX)/2.20.run: PYTHONS := 3.13 3.12
+.PHONY: $(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run
+$(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run: $(MATRIX)/%.run: $(VENV)/stamp
 	@python=$$(tools/newest-python $(PYTHONS)) || { echo "matrix: ansible-core $* was not tested"; test -z "$$CI"; exit; }; \
 	  new="$$python $$(cat $(LOCK))"; \
 	  if [ "$$(cat $(MATRIX)/$*/made-of 2>/dev/null)" != "$$new" ]; then \
@@ -103,4 +111,4 @@ $(MATRIX)/2.16.run $(MATRIX)/2.19.run: $(MATRIX)/%.run: $(VENV)/stamp
 	    printf '%s\n' "$$new" > $(MATRIX)/$*/made-of || exit; \
 	  fi; \
 	  echo "matrix: ansible-core $* on $$($(MATRIX)/$*/bin/python -V)"; \
-	  $(MATRIX)/$*/bin/python -m pytest -q -n auto -o cache_dir=$(MATRIX)/$*/cache
+	  $(MATRIX)/$*/bin/python -m pytest -q -n auto $(MORE) -o cache_dir=$(MATRIX)/$*/cache

@@ -83,6 +83,6 @@ def loopback() -> Iterator[Network]:
 def network(loopback: Network) -> Iterator[Network]:
     """network.host(machine) -> RemoteHost: see tests/remote_host. It fails a test in which the remote host itself has failed."""
     yield loopback
-    errors = [error for host in loopback.hosts for error in host.errors]
+    hosts = list(loopback.hosts)
     loopback.remove_all()
-    assert errors == []
+    assert [error for host in hosts for error in host.errors] == []

@@ -94,7 +94,7 @@ def _in_a_fork(command: list[str], log: pathlib.Path, env: Mapping[str, str]) ->
     code = 70  # never back into pytest, whatever happens
     try:
         os.environ.update(env)
-        with open(os.devnull) as nothing, log.open("w", encoding="utf-8", buffering=1) as out:  # noqa: PTH123
+        with open(os.devnull) as nothing, log.open("w", encoding="utf-8", errors="backslashreplace", buffering=1) as out:  # noqa: PTH123
             os.dup2(nothing.fileno(), 0)
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)

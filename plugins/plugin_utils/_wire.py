@@ -98,7 +98,6 @@ _REASONS = {
     2150858843: "The remote shell is gone: the host or its WinRM service was restarted",
     2150859174: "The host lets this user have no more operations at once (WinRM's MaxConcurrentOperationsPerUser): use fewer forks",
     400: "The session is no longer valid: WinRM with NTLM over HTTP loses it together with its TCP connection",
-    401: "The host no longer accepts the logon",
     413: "The request is larger than the host allows (WinRM's MaxEnvelopeSizekb)",
 }
 

@@ -43,19 +43,28 @@ class Html(Effect):
 class HalfReply(Effect):
     """Half of the answer, and then the end of the connection."""
 
-    done: bool = True
+    done: bool = dataclasses.field(default=True, init=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Idle(Effect):
+    """The answer, and then the end of the connection, as of one that was idle for too long."""
+
+    done: bool = dataclasses.field(default=True, init=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SlowReply(Effect):
     """The answer byte by byte."""
 
-    done: bool = True
+    done: bool = dataclasses.field(default=True, init=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Restart(Effect):
     """The machine has restarted since the last request: no shell is left, and the request is answered on that ground."""
+
+    done: bool = dataclasses.field(default=True, init=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,19 +29,20 @@ TOO_MANY_OPERATIONS = 2150859174
 ABORTED = 995
 BUSY = 170
 ACCESS_DENIED = 5
-NOT_SUPPORTED = 2150858817
+INVALID_ACTION = 2150858753
+INVALID_MESSAGE = 2150858817
 _FAULTS = {
     TIMED_OUT: ("w:TimedOut", "The WS-Management service cannot complete the operation within the time specified in OperationTimeout."),
     NO_SHELL: ("w:InvalidSelectors", "The request for the Windows Remote Shell failed because the shell was not found on the server."),
     TOO_MANY_OPERATIONS: (
         "w:QuotaLimit",
-        "The WS-Management service cannot process the request. "
         "The maximum number of concurrent operations for this user has been exceeded.",
     ),
     ABORTED: ("w:InternalError", "The I/O operation has been aborted because of either a thread exit or an application request."),
     BUSY: ("w:InternalError", "The requested resource is in use."),
     ACCESS_DENIED: ("w:AccessDenied", "Access is denied."),
-    NOT_SUPPORTED: ("a:ActionNotSupported", "The action is not supported by the service."),
+    INVALID_ACTION: ("a:ActionNotSupported", "The WS-Addressing action URI is invalid."),
+    INVALID_MESSAGE: ("w:SchemaValidationError", "The SOAP XML in the message does not match the corresponding XML schema definition."),
 }
 
 
@@ -76,9 +77,12 @@ class Message:
         """How many bytes an answer to it can carry, in base64 and with the envelope around them."""
         return max(1024, (self.max_envelope - 2048) * 3 // 4)
 
-    def find(self, path: str) -> ET.Element | None:
-        """The first element at that place of the body."""
-        return self.body.find(path, NAMESPACES)
+    def need(self, path: str) -> ET.Element:
+        """The first element at that place of the body, without which the message makes no sense."""
+        found = self.body.find(path, NAMESPACES)
+        if found is None:
+            raise WsmanFault(INVALID_MESSAGE)
+        return found
 
     def all(self, path: str) -> list[ET.Element]:
         """All elements at that place of the body."""
@@ -150,3 +154,11 @@ def _envelope(action: str, relates_to: str, body: str) -> bytes:
 def base64_text(data: bytes) -> str:
     """Bytes as a stream's text."""
     return base64.b64encode(data).decode("ascii")
+
+
+def from_base64(text: str | None) -> bytes:
+    """The bytes of a stream's text."""
+    try:
+        return base64.b64decode(text or "")
+    except ValueError:
+        raise WsmanFault(INVALID_MESSAGE) from None

@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import command_line
 
 from . import effects
-from .envelope import NO_SHELL, NOT_SUPPORTED, POWERSHELL, WsmanFault
+from .envelope import INVALID_ACTION, NO_SHELL, POWERSHELL, WsmanFault
 from .http_door import HttpDoor
 from .runspaces import RunspacePool
 from .shells import Shell
@@ -72,8 +72,8 @@ class RemoteHost:
 
     async def close(self) -> None:
         """Hang up on everybody, and forget every shell."""
-        self.forget_shells()
         await asyncio.gather(*(door.close() for door in self._doors))
+        self.forget_shells()
 
     def forget_shells(self) -> None:
         """As a restart does."""
@@ -111,6 +111,8 @@ class RemoteHost:
             shell = kind(message, self.execute)
             self.shells[shell.id] = shell
             return shell.created()
+        if message.verb not in ("Command", "Send", "Receive", "Signal", "Delete"):
+            raise WsmanFault(INVALID_ACTION)
         found = self._shell(message)
         if message.verb == "Delete":
             del self.shells[found.id]
@@ -122,9 +124,7 @@ class RemoteHost:
             return found.send(message)
         if message.verb == "Command":
             return found.command(message)
-        if message.verb == "Signal":
-            return found.signal(message)
-        raise WsmanFault(NOT_SUPPORTED)
+        return found.signal(message)
 
     def lose_input(self, message: Message) -> None:
         """Let half of a Send arrive, and then the end of the input."""

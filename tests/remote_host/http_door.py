@@ -13,10 +13,11 @@ import h11
 
 from . import effects, envelope
 from .logon import BadBody, Denied, Logon
-from .seen import Request
+from .seen import UNREAD, Request
 
 if t.TYPE_CHECKING:
     import ssl
+    from collections.abc import Coroutine
 
     from .host import RemoteHost
 
@@ -36,38 +37,58 @@ class HttpDoor:
         self.tls = tls
         self.port = 0
         self._socket: socket.socket | None = None
-        self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        """What accepts connections, and one for each of them from before its handshake: all that has to end with the door."""
 
     async def open(self, listening: socket.socket) -> None:
         """Accept connections."""
         self._socket, self.port = listening, listening.getsockname()[1]
-        self._server = await asyncio.start_server(self._serve, sock=listening, ssl=self.tls)
+        self._socket.setblocking(False)
+        self._start(self._accept(self._socket))
 
     async def close(self) -> None:
         """Hang up."""
-        if self._server is None or self._socket is None:
+        if self._socket is None:
             return
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         # a fork of this process holds the socket, too: closing it alone would leave a port that nobody answers at
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._socket.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = t.cast("asyncio.Task[None]", asyncio.current_task())
+    def _start(self, work: Coroutine[t.Any, t.Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, listening: socket.socket) -> None:
+        while True:
+            connection, _address = await asyncio.get_running_loop().sock_accept(listening)
+            self._start(self._serve(connection))
+
+    async def _serve(self, connection: socket.socket) -> None:
         try:
-            await Conversation(self, reader, writer).hold()
-        except (ConnectionError, h11.RemoteProtocolError, asyncio.CancelledError):
-            pass  # the client went away, or the host did
+            reader, writer = await _streams(connection, self.tls)
+            try:
+                await Conversation(self, reader, writer).hold()
+            finally:
+                writer.transport.abort()
+        except (OSError, h11.RemoteProtocolError):
+            pass  # the client went away, or did not like the certificate
         except Exception:  # noqa: BLE001 - shown to the test, instead of a silent host
             self.host.errors.append(traceback.format_exc())
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
+
+
+async def _streams(connection: socket.socket, tls: ssl.SSLContext | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    # as asyncio.start_server does, which forgets a connection until its handshake is done
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _protocol = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 class _HungUp(Exception):
@@ -85,7 +106,8 @@ class Conversation:
         self._http = h11.Connection(h11.SERVER)
         self._logon = Logon(self._host.network.accounts, door.schemes, tls=door.tls is not None)
         self._number = self._host.new_connection()
-        self._slow = False
+        self._manner: effects.Effect | None = None
+        """How the answer goes out, where that was planned."""
 
     async def hold(self) -> None:
         """Until one side has had enough."""
@@ -105,27 +127,35 @@ class Conversation:
             self._http.receive_data(await self._reader.read(1 << 16))
         return event
 
-    async def _take(self, request: h11.Request) -> None:
-        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-        length = int(headers.get("content-length", "0"))
-        if length > LARGEST_BODY:
-            await self._answer("Send", length, 413)
-            return
+    async def _body(self) -> bytes:
+        """All of it, also when it is too much: a client that still writes would not hear the answer."""
         body = bytearray()
         while isinstance(event := await self._event(), h11.Data):
             body += event.data
+        return bytes(body)
+
+    async def _take(self, request: h11.Request) -> None:
+        headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+        body = await self._body()
+        length = len(body)
+        if not request.target.startswith(b"/wsman"):
+            await self._answer(UNREAD, length, 404)
+            return
+        if length > LARGEST_BODY:
+            await self._answer(UNREAD, length, 413)
+            return
         try:
             challenge = self._logon.check(headers.get("authorization", ""))
             if not body:
                 await self._answer("Logon", 0, 200, challenges=(challenge,) if challenge else ())
                 return
-            clear, sealed = self._logon.opened(bytes(body), headers.get("content-type", ""))
+            clear, sealed = self._logon.opened(body, headers.get("content-type", ""))
             message = envelope.parse(clear)
         except Denied as denied:
             await self._answer("Logon", length, 401, challenges=denied.challenges)
             return
         except (BadBody, ValueError):
-            await self._answer("Logon", length, 400)
+            await self._answer(UNREAD, length, 400)
             return
         status, answer = await self._reply(message, length)
         await self._answer(message.verb, length, status, answer, (challenge,) if challenge else (), sealed=sealed)
@@ -139,28 +169,23 @@ class Conversation:
             self._host.forget_shells()
         elif isinstance(effect, effects.LostInput):
             self._host.lose_input(message)
-        if effect.done or isinstance(effect, effects.Restart):
-            status, answer = await self._done(message)
-        else:
-            status, answer = 0, b""
-        return await self._spoiled(effect, message, length, (status, answer))
+        reply = await self._done(message) if effect.done else (0, b"")
+        return await self._spoiled(effect, message, length, reply)
 
     async def _spoiled(self, effect: effects.Effect, message: envelope.Message, length: int, reply: tuple[int, bytes]) -> tuple[int, bytes]:
         match effect:
             case effects.Drop():
                 self._note(message.verb, 0, length, 0)
-                self._hang_up(reset=effect.reset)
-            case effects.HalfReply():
-                self._note(message.verb, 0, length, len(reply[1]) // 2)
-                await self._write_half(reply[1])
+                await self._hang_up(reset=effect.reset)
             case effects.Status() | effects.LostInput():
                 return effect.status, b""
             case effects.Refusal():
                 return 500, envelope.fault(message, envelope.WsmanFault(effect.code))
             case effects.Html():
+                self._manner = effect
                 return 200, b"<html><body>A proxy says hello.</body></html>"
-            case effects.SlowReply():
-                self._slow = True
+            case effects.HalfReply() | effects.SlowReply() | effects.Idle():
+                self._manner = effect
         return reply
 
     async def _done(self, message: envelope.Message) -> tuple[int, bytes]:
@@ -169,36 +194,40 @@ class Conversation:
         except envelope.WsmanFault as error:
             return 500, envelope.fault(message, error)
 
-    async def _write_half(self, body: bytes) -> None:
-        head = self._http.send(_head(200, len(body), ()))
-        self._writer.write((head or b"") + body[: len(body) // 2])
-        await self._writer.drain()
-        self._hang_up(reset=False)
-
-    def _hang_up(self, *, reset: bool) -> t.NoReturn:
+    async def _hang_up(self, *, reset: bool = False) -> t.NoReturn:
         if reset:
             linger = struct.pack("ii", 1, 0)
             self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self._writer.transport.abort()
         else:
             self._writer.close()
+            await self._writer.wait_closed()
         raise _HungUp
 
     async def _answer(
         self, verb: str, received: int, status: int, body: bytes = b"", challenges: tuple[str, ...] = (), *, sealed: bool = False
     ) -> None:
+        manner, self._manner = self._manner, None
         content_type = "application/soap+xml;charset=UTF-8"
-        if body and sealed:
+        if isinstance(manner, effects.Html):
+            content_type = "text/html"  # a proxy has no keys to seal it with
+        elif body and sealed:
             content_type, body = self._logon.sealed(body)
         head = self._http.send(_head(status, len(body), challenges, content_type))
         data = (head or b"") + (self._http.send(h11.Data(data=body)) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
         self._note(verb, status, received, len(body))  # before it goes out: a test may count as soon as it has its answer
-        for piece in (data[at : at + 1] for at in range(len(data))) if self._slow else (data,):
-            self._writer.write(piece)
+        if isinstance(manner, effects.HalfReply):
+            data = data[: len(data) - (len(body) + 1) // 2]
+        size = 1 if isinstance(manner, effects.SlowReply) else len(data)
+        for at in range(0, len(data), size):
+            self._writer.write(data[at : at + size])
+            if isinstance(manner, effects.Idle):
+                # the end follows so closely that the client finds it before it asks again
+                self._writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
             await self._writer.drain()
-            if self._slow:
-                await asyncio.sleep(0)  # lets the piece go out alone
-        self._slow = False
+            await asyncio.sleep(0)  # the piece goes out alone
+        if isinstance(manner, effects.HalfReply | effects.Idle):
+            await self._hang_up()
 
     def _note(self, verb: str, status: int, received: int, sent: int) -> None:
         self._host.requests.append(

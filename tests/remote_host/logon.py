@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import re
 import struct
@@ -20,6 +19,8 @@ _BOUNDARY = "Encrypted Boundary"
 _SEALED = re.compile(rb"Length=(\d+)\r\n--" + _BOUNDARY.encode() + rb"\r\n\tContent-Type: application/octet-stream\r\n")
 SCHEMES = {"basic": 'Basic realm="WSMAN"', "negotiate": "Negotiate", "ntlm": "NTLM"}
 """What a door can offer, and how HTTP says it."""
+_MALFORMED = (SpnegoError, ValueError, struct.error)
+"""What pyspnego raises: its own errors where it looks for them, and Python's where it does not."""
 
 
 class Denied(Exception):
@@ -51,7 +52,7 @@ class Logon:
             return None
         try:
             token = base64.b64decode(value, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise self._denied() from None
         if scheme == "Basic" and "basic" in self._schemes and self._is_account(token):
             return None
@@ -74,12 +75,12 @@ class Logon:
             self._context = spnego.server(protocol=scheme.lower(), options=options)
         try:
             answer = self._context.step(token)
-        except SpnegoError:
+        except _MALFORMED:
             self._context = None
             raise self._denied() from None
         challenge = f"{scheme} {base64.b64encode(answer).decode()}" if answer else None
         if not self._context.complete:
-            raise Denied(challenge or SCHEMES[scheme.lower()])
+            raise Denied(challenge) if challenge else self._denied()
         self._known = True
         return challenge
 
@@ -100,10 +101,10 @@ class Logon:
         if head is None or end < head.end():
             raise BadBody("not multipart/encrypted")
         sealed = body[head.end() : end]
-        size = struct.unpack("<i", sealed[:4])[0]
         try:
+            size = struct.unpack("<i", sealed[:4])[0]
             clear = t.cast("bytes", self._context.unwrap_winrm(sealed[4 : 4 + size], sealed[4 + size :]))
-        except SpnegoError as error:
+        except _MALFORMED as error:
             raise BadBody("sealed by other keys") from error
         if len(clear) != int(head.group(1)):
             raise BadBody("another length than announced")

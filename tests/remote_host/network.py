@@ -83,9 +83,9 @@ class Network:
 
     def remove_all(self) -> None:
         """Close every host."""
-        hosts, self.hosts = self.hosts, []
-        for host in hosts:
+        for host in self.hosts:
             self.run(host.close())
+        self.hosts.clear()
 
     def restart(self, host: RemoteHost) -> None:
         """The machine goes down, and comes up at the same ports: every connection and every shell is lost."""

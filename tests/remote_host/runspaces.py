@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import typing as t
 import uuid
 
@@ -10,7 +9,7 @@ import psrpcore
 from psrpcore.types import HostMethodIdentifier
 
 from . import runner_call
-from .envelope import POWERSHELL
+from .envelope import POWERSHELL, from_base64
 from .shells import Command, Output, Shell
 
 if t.TYPE_CHECKING:
@@ -66,11 +65,8 @@ class RunspacePool(Shell):
 
     def __init__(self, message: Message, execute: Execute) -> None:
         super().__init__(message, execute)
-        shell = message.find("rsp:Shell")
-        creation = message.find(f"rsp:Shell/{{{POWERSHELL.removesuffix('/')}}}creationXml")
-        assert shell is not None
-        assert creation is not None
-        self.id = (shell.get("ShellId") or self.id).upper()
+        creation = message.need(f"rsp:Shell/{{{POWERSHELL.removesuffix('/')}}}creationXml")
+        self.id = (message.need("rsp:Shell").get("ShellId") or self.id).upper()
         self._pool = psrpcore.ServerRunspacePool()
         self._output = Output(whole=True)
         self._feed(message, creation.text)
@@ -93,7 +89,7 @@ class RunspacePool(Shell):
         self._output.abort()
 
     def _feed(self, message: Message, fragments: str | None) -> None:
-        self._pool.receive_data(psrpcore.PSRPPayload(base64.b64decode(fragments or ""), psrpcore.StreamType.default, None))
+        self._pool.receive_data(psrpcore.PSRPPayload(from_base64(fragments), psrpcore.StreamType.default, None))
         while (event := self._pool.next_event()) is not None:
             self._on(event)
         self._drain(message)

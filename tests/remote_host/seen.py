@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+UNREAD = "Unread"
+"""What HTTP refused, whatever it was."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -12,7 +15,7 @@ class Request:
 
     door: t.Literal["http", "https", "ssh"]
     verb: str
-    """Create, Command, Send, Receive, Signal or Delete; "Logon" for one that only logs on; "Exec" over SSH."""
+    """Create, Command, Send, Receive, Signal or Delete; "Logon" for one that only logs on, or UNREAD; "Exec" over SSH."""
     status: int
     """Of HTTP, 0 when the connection was dropped instead; over SSH the exit code."""
     received: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import collections
 import dataclasses
 import typing as t
@@ -11,7 +10,7 @@ import uuid
 from xml.sax.saxutils import escape
 
 from . import runner_call
-from .envelope import ABORTED, NAMESPACES, NO_SHELL, TIMED_OUT, WsmanFault, base64_text
+from .envelope import ABORTED, NAMESPACES, NO_SHELL, TIMED_OUT, WsmanFault, base64_text, from_base64
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,8 +150,7 @@ class Shell:
 
     def command(self, message: Message) -> str:
         """The answer to Command."""
-        line = message.find("rsp:CommandLine")
-        assert line is not None
+        line = message.need("rsp:CommandLine")
         command_id = (line.get("CommandId") or str(uuid.uuid4())).upper()
         words = [node.text or "" for path in ("rsp:Command", "rsp:Arguments") for node in line.findall(path, NAMESPACES)]
         self.start(message, command_id, words)
@@ -166,20 +164,18 @@ class Shell:
         """The answer to Send."""
         for node in message.all("rsp:Send/rsp:Stream"):
             last = (node.get("End") or "").lower() in ("true", "1")
-            self.find(node.get("CommandId")).send(base64.b64decode(node.text or ""), last=last)
+            self.find(node.get("CommandId")).send(from_base64(node.text), last=last)
         return "<rsp:SendResponse/>"
 
     def lose_input(self, message: Message) -> None:
         """Take half of what a Send brings, as the last of it."""
         for node in message.all("rsp:Send/rsp:Stream"):
-            data = base64.b64decode(node.text or "")
+            data = from_base64(node.text)
             self.find(node.get("CommandId")).send(data[: len(data) // 2], last=True)
 
     async def receive(self, message: Message, longest: float) -> str:
         """The answer to Receive, once there is one."""
-        stream = message.find("rsp:Receive/rsp:DesiredStream")
-        assert stream is not None
-        command_id = stream.get("CommandId")
+        command_id = message.need("rsp:Receive/rsp:DesiredStream").get("CommandId")
         taken = await self.output(command_id).take(min(message.operation_timeout, longest), message.room)
         return _received(command_id, taken)
 
@@ -189,9 +185,9 @@ class Shell:
 
     def signal(self, message: Message) -> str:
         """The answer to Signal: the client wants no more of a command."""
-        node = message.find("rsp:Signal")
-        assert node is not None
-        self._commands.pop(node.get("CommandId") or "", None)
+        command = self._commands.pop(message.need("rsp:Signal").get("CommandId") or "", None)
+        if command is not None:
+            command.output.abort()
         return "<rsp:SignalResponse/>"
 
     def delete(self) -> None:

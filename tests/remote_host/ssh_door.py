@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import traceback
 import typing as t
 
 import asyncssh
@@ -85,7 +86,18 @@ class SshDoor:
             connection.abort()
 
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        try:
+            await self._exec(process)
+        except (asyncssh.Error, OSError):
+            pass  # the client went away
+        except Exception:
+            self.host.errors.append(traceback.format_exc())
+            raise  # asyncssh ends the connection, and says nothing
+
+    async def _exec(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         effect = self.host.plans.due("Exec")
+        if not isinstance(effect, effects.Drop | effects.HalfReply | None):
+            raise NotImplementedError(f"{effect} over SSH")
         if isinstance(effect, effects.Drop) and not effect.done:
             self._drop(process)
             return
@@ -105,6 +117,8 @@ class SshDoor:
             # standard input may be a terminal that never ends, so only the runner's is read
             return 0, refused
         sent = await process.stdin.read()
+        if process.is_closing():
+            raise ConnectionAbortedError  # the door was closed, and that was no end of the input
         return len(sent), self.host.execute(sent)
 
     def _drop(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
