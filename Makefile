@@ -38,7 +38,7 @@ wire: $(VENV)/stamp ## all cases over winrm, psrp and ssh, and not a tenth of th
 	python -m pytest -q -n auto --wire tests/wire
 
 matrix: MORE := --wire
-matrix: wire $(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run ## all of that on every ansible-core
+matrix: wire $(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run ## all cases over every wire, and the tests, on every ansible-core
 
 lint: $(VENV)/stamp ## YAML, playbooks, documentation, changelog, Python style and types
 	yamllint --strict .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import typing as t
 
 from ansible.playbook.play_context import PlayContext
@@ -31,6 +32,8 @@ def variables(host: RemoteHost, way: str) -> dict[str, t.Any]:
     door = "ssh" if way == SSH else "http" if ntlm else "https"
     common = {"ansible_connection": connection, "ansible_host": "127.0.0.1", "ansible_user": USER, "ansible_port": host.ports[door]}
     if way == SSH:
+        if shutil.which("ssh") is None:
+            raise RuntimeError("OpenSSH's client is missing (Debian: apt-get install openssh-client)")
         return common | {
             "ansible_shell_type": "powershell",
             "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
