@@ -80,7 +80,7 @@ class Logon:
             raise self._denied() from None
         challenge = f"{scheme} {base64.b64encode(answer).decode()}" if answer else None
         if not self._context.complete:
-            raise Denied(challenge) if challenge else self._denied()
+            raise Denied(challenge or scheme)
         self._known = True
         return challenge
 

@@ -57,6 +57,7 @@ class Network:
 
     def __exit__(self, *exception: object) -> None:
         self.remove_all()
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
