@@ -96,7 +96,7 @@ def _number(error: Exception) -> int:
 _REASONS = {
     995: "The remote shell was aborted: the host is restarting, or something ended the shell",
     2150858843: "The remote shell is gone: the host or its WinRM service was restarted",
-    2150859174: "The host lets this user have no more operations at once (WinRM's MaxConcurrentOperationsPerUser): use fewer forks",
+    2150859174: "WinRM gives the user no more operations on that host now (MaxConcurrentOperationsPerUser): wait for other runs to end",
     400: "The session is no longer valid: WinRM with NTLM over HTTP loses it together with its TCP connection",
     413: "The request is larger than the host allows (WinRM's MaxEnvelopeSizekb)",
 }

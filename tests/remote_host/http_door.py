@@ -219,11 +219,13 @@ class Conversation:
         if isinstance(manner, effects.HalfReply):
             data = data[: len(data) - (len(body) + 1) // 2]
         size = 1 if isinstance(manner, effects.SlowReply) else len(data)
+        wire = self._writer.get_extra_info("socket")
+        if isinstance(manner, effects.Idle):
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # the answer and the end go out together: the client finds both
         for at in range(0, len(data), size):
             self._writer.write(data[at : at + size])
             if isinstance(manner, effects.Idle):
-                # the end follows so closely that the client finds it before it asks again
-                self._writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+                wire.shutdown(socket.SHUT_WR)
             await self._writer.drain()
             await asyncio.sleep(0)  # the piece goes out alone
         if isinstance(manner, effects.HalfReply | effects.Idle):
