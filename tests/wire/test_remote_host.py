@@ -369,11 +369,12 @@ def test_a_refused_line_does_not_wait_for_input(host: RemoteHost) -> None:
     assert host.calls == 0
 
 
-@pytest.mark.parametrize("shell", ["powershell", "cmd"])
-def test_what_ansible_puts_before_a_line_for_ssh_is_for_one_shell(host: RemoteHost, shell: t.Literal["powershell", "cmd"]) -> None:
+@pytest.mark.parametrize(("shell", "other"), [("powershell", "cmd"), ("cmd", "powershell")])
+def test_what_ansible_puts_before_a_line_for_ssh_is_for_one_shell(
+    host: RemoteHost, shell: t.Literal["powershell", "cmd"], other: t.Literal["powershell", "cmd"]
+) -> None:
     prefixes = {"powershell": "chcp.com 65001 > $null ; ", "cmd": "chcp.com 65001 >nul 2>&1 && "}
-    right = prefixes.pop(shell)
-    [wrong] = prefixes.values()
+    right, wrong = prefixes[shell], prefixes[other]
     host.default_shell = shell
     assert over_ssh(host, right + command_line()) == (0, b"an answer", b"")
     assert over_ssh(host, wrong + command_line())[0] == 1
