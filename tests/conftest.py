@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import typing as t
@@ -10,10 +11,11 @@ import hypothesis
 import pytest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ansible_collections.hyperlab.nested.tests.plays import Play
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
+    from ansible_collections.hyperlab.nested.tests.wire.site import Site
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MEDDLERS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSH_AUTH_SOCK")
@@ -30,10 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set Ansible up before any test imports it: it reads its settings once."""
     own = ROOT / ".ansible"
     # a developer's configuration or an installed copy of the collection must not decide what is tested
-    for name in [name for name in os.environ if name.startswith("ANSIBLE_") and not name.startswith("ANSIBLE_TEST")]:
-        del os.environ[name]
-    for name in [name for name in os.environ if name.upper() in MEDDLERS]:
-        del os.environ[name]
+    for name in list(os.environ):
+        if name.upper() in MEDDLERS or (name.startswith("ANSIBLE_") and not name.startswith("ANSIBLE_TEST")):
+            del os.environ[name]
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(own / "cache" / "hypothesis"))
     hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
     hypothesis.settings.load_profile("repeatable")
@@ -73,7 +74,7 @@ def play(tmp_path: pathlib.Path) -> Play:
 
 @pytest.fixture(scope="session")
 def loopback() -> Iterator[Network]:
-    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network  # noqa: PLC0415
+    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network  # noqa: PLC0415 - only after pytest_configure
 
     with Network() as network:
         yield network
@@ -86,3 +87,11 @@ def network(loopback: Network) -> Iterator[Network]:
     hosts = list(loopback.hosts)
     loopback.remove_all()
     assert [error for host in hosts for error in host.errors] == []
+
+
+@pytest.fixture
+def site(network: Network, play: Play) -> Callable[..., Site]:
+    """site(way) -> Site, a play on remote hosts: see tests/wire/site.py."""
+    from ansible_collections.hyperlab.nested.tests.wire.site import Site  # noqa: PLC0415 - as above
+
+    return functools.partial(Site, network, play)

@@ -4,6 +4,7 @@ Counts are asserted, times are only told: a real host starts a PowerShell proces
 all that is measured here. This process is the server; the controller is an ansible-playbook of its own, or else a connection in here.
 """
 
+# Ansible reads its settings when it is first imported, and finds the collection only after that: so imports stand below both.
 # ruff: noqa: E402
 
 from __future__ import annotations

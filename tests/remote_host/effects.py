@@ -14,6 +14,13 @@ class Effect:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Effect):
+    """What happens to the answer, or before it: the host does in any case what was asked."""
+
+    done: bool = dataclasses.field(default=True, init=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Drop(Effect):
     """The connection ends without an answer: in good order, or by a reset."""
 
@@ -40,31 +47,23 @@ class Html(Effect):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HalfReply(Effect):
+class HalfReply(Answered):
     """Half of the answer, and then the end of the connection."""
 
-    done: bool = dataclasses.field(default=True, init=False)
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Idle(Effect):
+class Idle(Answered):
     """The answer, and then the end of the connection, as of one that was idle for too long."""
 
-    done: bool = dataclasses.field(default=True, init=False)
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SlowReply(Effect):
+class SlowReply(Answered):
     """The answer byte by byte."""
 
-    done: bool = dataclasses.field(default=True, init=False)
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Restart(Effect):
+class Restart(Answered):
     """The machine has restarted since the last request: no shell is left, and the request is answered on that ground."""
-
-    done: bool = dataclasses.field(default=True, init=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

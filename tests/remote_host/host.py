@@ -19,8 +19,6 @@ from .ssh_door import SshDoor
 if t.TYPE_CHECKING:
     import ssl
 
-    import asyncssh
-
     from .effects import Effect, Result, Spoil
     from .envelope import Message
     from .network import Network
@@ -35,7 +33,7 @@ if t.TYPE_CHECKING:
 class RemoteHost:
     """A machine on loopback. `machine` runs the runner calls; everything else that is asked of it is refused as Windows would."""
 
-    def __init__(self, network: Network, machine: Machine) -> None:
+    def __init__(self, network: Network, machine: Machine, certificate: ssl.SSLContext) -> None:
         self.network = network
         self.machine = machine
         self.requests: list[Request] = []
@@ -53,18 +51,18 @@ class RemoteHost:
         """The longest that a Receive waits, in seconds, whatever its client allows."""
         self.default_shell: t.Literal["powershell", "cmd"] = "powershell"
         """What its SSH server starts commands with."""
-        self._connections = 0
-        self._doors: list[HttpDoor | SshDoor] = []
         self.ports: dict[str, int] = {}
         """The port of each door; it stays the same over a restart."""
+        self._certificate = certificate
+        self._connections = 0
+        self._doors: list[HttpDoor | SshDoor] = []
 
-    async def open(self, certificate: ssl.SSLContext, ssh_key: asyncssh.SSHKey) -> None:
+    async def open(self) -> None:
         """Listen at all doors."""
-        self.certificate = certificate
         self._doors = [
             HttpDoor(self, "http", ("negotiate", "ntlm")),
-            HttpDoor(self, "https", ("negotiate", "ntlm", "basic"), certificate),
-            SshDoor(self, ssh_key),
+            HttpDoor(self, "https", ("negotiate", "ntlm", "basic"), self._certificate),
+            SshDoor(self),
         ]
         for door in self._doors:
             await door.open(_listen(self.ports.get(door.name, 0)))

@@ -37,7 +37,7 @@ class Network:
         self._folder = tempfile.TemporaryDirectory(prefix="remote-hosts-")
         self.folder = pathlib.Path(self._folder.name)
         self._authority = trustme.CA()
-        self._host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
         self.hosts: list[RemoteHost] = []
         """The hosts that listen."""
         self._loop = asyncio.new_event_loop()
@@ -73,13 +73,13 @@ class Network:
 
     def host(self, machine: Machine, *, certificate_for: str = "127.0.0.1") -> RemoteHost:
         """A new machine that listens. Clients that check its certificate refuse one that is made for another name."""
-        host = RemoteHost(self, machine)
+        certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert(certificate_for).configure_cert(certificate)
+        host = RemoteHost(self, machine, certificate)
         self.hosts.append(host)
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert(certificate_for).configure_cert(tls)
-        self.run(host.open(tls, self._host_key))
+        self.run(host.open())
         with (self.folder / "known_hosts").open("a") as known:
-            known.write(f"[127.0.0.1]:{host.ports['ssh']} {self._host_key.export_public_key().decode()}")
+            known.write(f"[127.0.0.1]:{host.ports['ssh']} {self.host_key.export_public_key().decode()}")
         return host
 
     def remove_all(self) -> None:
@@ -93,7 +93,7 @@ class Network:
 
         async def restarted() -> None:
             await host.close()
-            await host.open(host.certificate, self._host_key)
+            await host.open()
 
         self.run(restarted())
 

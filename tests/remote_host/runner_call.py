@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import typing as t
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, command_line
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import COMMAND, LONGEST_LINE, script
 
 if t.TYPE_CHECKING:
     from .effects import Result
 
-LONGEST_LINE = 8_191
-"""What cmd.exe takes, through which WinRS and SSH start everything."""
 
-
-@functools.cache
 def bootstrap() -> str:
     """The script of the runner's command line."""
-    return _script(command_line()) or ""
+    return script("_bootstrap.ps1")
 
 
-def is_bootstrap(script: str) -> bool:
+def is_bootstrap(text: str) -> bool:
     """Whether a PowerShell script is the bootstrap; psrp sends it without a line around it."""
-    return script == bootstrap()
+    return text == bootstrap()
 
 
 def is_runner(line: str) -> bool:
     """Whether a command line starts the bootstrap. winrm and ssh of ansible-core before 2.19 encode the line once more."""
-    script = _script(line)
-    if script is None:
-        return False
-    return is_bootstrap(script) or is_bootstrap(_script(script.partition("\n")[0]) or "")
+    outer = _script(line)
+    return is_bootstrap(outer) or is_bootstrap(_script(outer.partition("\n")[0]))
 
 
 def refusal(line: str) -> Result | None:
@@ -45,10 +38,11 @@ def refusal(line: str) -> Result | None:
     return None
 
 
-def _script(line: str) -> str | None:
-    if not line.lower().startswith(PREFIX.lower()):
-        return None
+def _script(line: str) -> str:
+    """What a line encodes; nothing, when it is none of PowerShell's."""
+    if not line.lower().startswith(COMMAND.lower()):
+        return ""
     try:
-        return base64.b64decode(line[len(PREFIX) :].strip(), validate=True).decode("utf-16-le")
+        return base64.b64decode(line[len(COMMAND) :].strip(), validate=True).decode("utf-16-le")
     except (binascii.Error, UnicodeDecodeError):
-        return None
+        return ""

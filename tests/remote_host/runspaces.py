@@ -81,6 +81,9 @@ class RunspacePool(Shell):
             self._feed(message, node.text)
         return "<rsp:SendResponse/>"
 
+    def lose_input(self, message: Message) -> None:
+        raise NotImplementedError("LostInput over PSRP: half of a fragment is no input, and no end of it")
+
     def output(self, command_id: str | None) -> Output:
         return self._output if command_id is None else super().output(command_id)
 

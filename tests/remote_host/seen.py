@@ -22,4 +22,4 @@ class Request:
     """Bytes of the body."""
     sent: int
     connection: int
-    """Which connection it came over, counted from 1."""
+    """Which connection it came over, counted from 1; 0 for all of SSH."""

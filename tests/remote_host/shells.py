@@ -13,6 +13,7 @@ from . import runner_call
 from .envelope import ABORTED, NAMESPACES, NO_SHELL, TIMED_OUT, WsmanFault, base64_text, from_base64
 
 if t.TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
     from collections.abc import Callable
 
     from .effects import Result
@@ -98,10 +99,6 @@ class Command:
     def __init__(self, *, whole: bool = False) -> None:
         self.output = Output(whole=whole)
 
-    def send(self, data: bytes, *, last: bool) -> None:
-        """Take some of its standard input."""
-        raise NotImplementedError
-
 
 class Process(Command):
     """A command line that cmd.exe was given. Only the runner reads its input; anything else is refused at once."""
@@ -116,6 +113,7 @@ class Process(Command):
             self._end(refused)
 
     def send(self, data: bytes, *, last: bool) -> None:
+        """Take some of its standard input."""
         self._input += data
         if last and not self._started:
             self._end(self._execute(bytes(self._input)))
@@ -164,14 +162,17 @@ class Shell:
         """The answer to Send."""
         for node in message.all("rsp:Send/rsp:Stream"):
             last = (node.get("End") or "").lower() in ("true", "1")
-            self.find(node.get("CommandId")).send(from_base64(node.text), last=last)
+            self._process(node).send(from_base64(node.text), last=last)
         return "<rsp:SendResponse/>"
 
     def lose_input(self, message: Message) -> None:
         """Take half of what a Send brings, as the last of it."""
         for node in message.all("rsp:Send/rsp:Stream"):
             data = from_base64(node.text)
-            self.find(node.get("CommandId")).send(data[: len(data) // 2], last=True)
+            self._process(node).send(data[: len(data) // 2], last=True)
+
+    def _process(self, stream: ET.Element) -> Process:
+        return t.cast("Process", self.find(stream.get("CommandId")))
 
     async def receive(self, message: Message, longest: float) -> str:
         """The answer to Receive, once there is one."""

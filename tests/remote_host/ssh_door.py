@@ -56,11 +56,10 @@ class SshDoor:
 
     name: t.Literal["ssh"] = "ssh"
 
-    def __init__(self, host: RemoteHost, key: asyncssh.SSHKey) -> None:
+    def __init__(self, host: RemoteHost) -> None:
         self.host = host
         self.port = 0
         self.connections: set[asyncssh.SSHServerConnection] = set()
-        self._key = key
         self._socket: socket.socket | None = None
         self._server: asyncssh.SSHAcceptor | None = None
 
@@ -70,7 +69,7 @@ class SshDoor:
         self._server = await asyncssh.listen(
             sock=listening,
             server_factory=lambda: _Login(self),
-            server_host_keys=[self._key],
+            server_host_keys=[self.host.network.host_key],
             process_factory=self._run,
             encoding=None,
         )

@@ -25,20 +25,13 @@ from ansible_collections.hyperlab.nested.tests.remote_host.effects import (
 from ansible_collections.hyperlab.nested.tests.wire.site import NOTHING_CHANGED, PROFILE, UNKNOWN, Site
 
 if t.TYPE_CHECKING:
-    from ansible_collections.hyperlab.nested.tests.plays import Play
     from ansible_collections.hyperlab.nested.tests.remote_host.effects import Effect, Result
-    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
 REOPENS = hasattr(importlib.import_module("ansible.plugins.connection.winrm").Connection, "_winrm_run_command")
 """Whether this ansible-core's winrm opens a new shell when the old one may have no more operations."""
 HTTP_WAYS = [way for way in clients.WAYS if way != clients.SSH]
 ways = pytest.mark.parametrize("way", clients.WAYS)
 http_ways = pytest.mark.parametrize("way", HTTP_WAYS)
-
-
-@pytest.fixture
-def site(network: Network, play: Play) -> t.Callable[[str], Site]:
-    return lambda way: Site(network, play, way)
 
 
 # --- the connection drops at every request

@@ -12,19 +12,10 @@ from ansible_collections.hyperlab.nested.tests.remote_host import clients
 from ansible_collections.hyperlab.nested.tests.remote_host.network import PASSWORD
 from ansible_collections.hyperlab.nested.tests.wire.site import NOTHING_CHANGED, PROFILE, Site
 
-if t.TYPE_CHECKING:
-    from ansible_collections.hyperlab.nested.tests.plays import Play
-    from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
-
 WRONG_PASSWORD = "canary-3d91-wrong"
 WINRM, WINRM_NTLM, PSRP, PSRP_NTLM, SSH = clients.WAYS
 DEAD_PROXY = "http://127.0.0.1:9"
 PROXIES = {"HTTP_PROXY": DEAD_PROXY, "HTTPS_PROXY": DEAD_PROXY, "NO_PROXY": ""}
-
-
-@pytest.fixture
-def site(network: Network, play: Play) -> t.Callable[[str], Site]:
-    return lambda way: Site(network, play, way)
 
 
 def closed_port() -> int:
@@ -126,8 +117,8 @@ def test_a_proxy_of_the_environment(site: t.Callable[[str], Site], way: str, set
 
 
 @pytest.mark.parametrize("way", [WINRM, PSRP])
-def test_a_certificate_for_another_name(network: Network, play: Play, way: str) -> None:
-    one = Site(network, play, way, certificate_for="elsewhere.example")
+def test_a_certificate_for_another_name(site: t.Callable[..., Site], way: str) -> None:
+    one = site(way, certificate_for="elsewhere.example")
     one.host()
     result = one.play().of("it")
     assert result.status == "unreachable"
