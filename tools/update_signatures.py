@@ -48,6 +48,7 @@ SHARED = {
     "CimClass": "Microsoft.Management.Infrastructure",
     "CimInstance": "Microsoft.Management.Infrastructure",
     "CimSession": "Microsoft.Management.Infrastructure",
+    "RecordType": "Microsoft.DnsClient.Commands",
     "Hashtable": "System.Collections",
     "IDictionary": "System.Collections",
     "Job": "System.Management.Automation",
@@ -68,6 +69,8 @@ ENUMS: dict[str, dict[str, int]] = {
     "CriticalErrorAction": {"None": 0, "Pause": 1},
     "Dhcp": {"Disabled": 0, "Enabled": 1},
     "OnOffState": {"On": 0, "Off": 1},
+    # the members of Resolve-DnsName's page that name records of addresses; the others are many, and nothing here asks for them
+    "RecordType": {"A_AAAA": 0, "A": 1, "AAAA": 28},
     "PrefixOrigin": {"Other": 0, "Manual": 1, "WellKnown": 2, "Dhcp": 3, "RouterAdvertisement": 4},
     "SnapshotType": {
         "Standard": 0,
@@ -120,7 +123,9 @@ CIM_CLASSES = {
 
 # Not among the pages. Knowledge, and on purpose only the part that the collection can use: jobs as objects, not by id, name, session
 # or computer, except that Remove-Job's default set is kept, so that a call without a job misses what it misses on Windows. Files by
-# their literal path only: the other set of Remove-Item reads wildcards.
+# their literal path only: the other set of Remove-Item reads wildcards. Of Restart-Computer a part of its default set.
+# Get-NetNeighbor, Test-NetConnection and Resolve-DnsName are documented, and only missing in the extract: docset winserver2022-ps of
+# MicrosoftDocs/windows-powershell-docs at f113d6bd; the last of them is no CDXML, unlike its module (gh:MultiPoolMiner/MultiPoolMiner#439).
 BY_HAND: dict[str, dict[str, t.Any]] = {
     "Receive-Job": {
         "module": "Microsoft.PowerShell.Core",
@@ -162,6 +167,134 @@ BY_HAND: dict[str, dict[str, t.Any]] = {
             "Force": {"type": "SwitchParameter"},
         },
     },
+    "Get-ItemProperty": {
+        "module": "Microsoft.PowerShell.Management",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": "Path",
+        "parameter_sets": {"2025": {"Path": ["Path*", "Name"], "LiteralPath": ["LiteralPath*", "Name"]}},
+        "parameters": {
+            "Path": {"type": "String[]"},
+            "LiteralPath": {"type": "String[]", "aliases": ["PSPath"]},
+            "Name": {"type": "String[]", "aliases": ["PSProperty"]},
+        },
+    },
+    "Get-NetNeighbor": {
+        "module": "NetTCPIP",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": None,
+        "parameter_sets": {
+            "2025": {
+                "__AllParameterSets": [
+                    *("IPAddress", "InterfaceIndex", "InterfaceAlias", "LinkLayerAddress", "State", "AddressFamily"),
+                    *("AssociatedIPInterface", "PolicyStore", "IncludeAllCompartments", "CimSession", "ThrottleLimit", "AsJob"),
+                ]
+            }
+        },
+        "parameters": {
+            "IPAddress": {"type": "String[]"},
+            "InterfaceIndex": {"type": "UInt32[]", "aliases": ["ifIndex"]},
+            "InterfaceAlias": {"type": "String[]", "aliases": ["ifAlias"]},
+            "LinkLayerAddress": {"type": "String[]"},
+            "State": {
+                "type": "State[]",
+                "accepted_values": ["Unreachable", "Incomplete", "Probe", "Delay", "Stale", "Reachable", "Permanent"],
+            },
+            "AddressFamily": {"type": "AddressFamily[]", "accepted_values": ["IPv4", "IPv6"]},
+            "AssociatedIPInterface": {"type": "CimInstance"},
+            "PolicyStore": {"type": "String"},
+            "IncludeAllCompartments": {"type": "SwitchParameter"},
+            "CimSession": {"type": "CimSession[]", "aliases": ["Session"]},
+            "ThrottleLimit": {"type": "Int32"},
+            "AsJob": {"type": "SwitchParameter"},
+        },
+    },
+    "Resolve-DnsName": {
+        "module": "DnsClient",
+        "class": "Microsoft.DnsClient.Commands.ResolveDnsName",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": None,
+        "parameter_sets": {
+            "2025": {
+                "__AllParameterSets": [
+                    *("Name*", "Type", "Server", "DnsOnly", "CacheOnly", "DnssecOk", "DnssecCd", "NoHostsFile", "LlmnrNetbiosOnly"),
+                    *("LlmnrFallback", "LlmnrOnly", "NetbiosFallback", "NoIdn", "NoRecursion", "QuickTimeout", "TcpOnly"),
+                ]
+            }
+        },
+        "parameters": {
+            "Name": {"type": "String"},
+            "Type": {"type": "RecordType"},
+            "Server": {"type": "String[]"},
+            **{
+                name: {"type": "SwitchParameter"}
+                for name in (
+                    *("DnsOnly", "CacheOnly", "DnssecOk", "DnssecCd", "NoHostsFile", "LlmnrNetbiosOnly", "LlmnrFallback", "LlmnrOnly"),
+                    *("NetbiosFallback", "NoIdn", "NoRecursion", "QuickTimeout", "TcpOnly"),
+                )
+            },
+        },
+    },
+    "Test-NetConnection": {
+        "module": "NetTCPIP",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": "ICMP",
+        "parameter_sets": {
+            "2025": {
+                "ICMP": ["ComputerName", "TraceRoute", "Hops", "InformationLevel"],
+                "CommonTCPPort": ["ComputerName", "CommonTCPPort*", "InformationLevel"],
+                "RemotePort": ["ComputerName", "Port*", "InformationLevel"],
+                "NetRouteDiagnostics": [
+                    *("ComputerName", "DiagnoseRouting*", "ConstrainSourceAddress", "ConstrainInterface", "InformationLevel")
+                ],
+            }
+        },
+        "parameters": {
+            "ComputerName": {"type": "String", "aliases": ["RemoteAddress", "cn"]},
+            "TraceRoute": {"type": "SwitchParameter"},
+            "Hops": {"type": "Int32"},
+            "CommonTCPPort": {"type": "String", "accepted_values": ["HTTP", "RDP", "SMB", "WINRM"]},
+            "Port": {"type": "Int32", "aliases": ["RemotePort"]},
+            "DiagnoseRouting": {"type": "SwitchParameter"},
+            "ConstrainSourceAddress": {"type": "String"},
+            "ConstrainInterface": {"type": "UInt32"},
+            "InformationLevel": {"type": "String", "accepted_values": ["Quiet", "Detailed"]},
+        },
+    },
+    "Restart-Computer": {
+        "module": "Microsoft.PowerShell.Management",
+        "versions": VERSIONS,
+        "supports_should_process": True,
+        "default_set": "DefaultSet",
+        "parameter_sets": {"2025": {"DefaultSet": ["ComputerName", "Credential", "Force", "Wait", "Timeout", "Delay"]}},
+        "parameters": {
+            "ComputerName": {"type": "String[]", "aliases": ["CN", "__SERVER", "Server", "IPAddress"]},
+            "Credential": {"type": "PSCredential"},
+            "Force": {"type": "SwitchParameter"},
+            "Wait": {"type": "SwitchParameter"},
+            "Timeout": {"type": "Int32", "aliases": ["TimeoutSec"]},
+            "Delay": {"type": "Int16"},
+        },
+    },
+    "Get-Service": {
+        "module": "Microsoft.PowerShell.Management",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": "Default",
+        "parameter_sets": {"2025": {"Default": ["Name"]}},
+        "parameters": {"Name": {"type": "String[]", "aliases": ["ServiceName"]}},
+    },
+    "Start-Service": {
+        "module": "Microsoft.PowerShell.Management",
+        "versions": VERSIONS,
+        "supports_should_process": True,
+        "default_set": "Default",
+        "parameter_sets": {"2025": {"Default": ["Name*", "PassThru"]}},
+        "parameters": {"Name": {"type": "String[]", "aliases": ["ServiceName"]}, "PassThru": {"type": "SwitchParameter"}},
+    },
     "Start-Sleep": {
         "module": "Microsoft.PowerShell.Utility",
         "versions": VERSIONS,
@@ -191,10 +324,10 @@ def build(cmdlets: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _cmdlet(name: str, page: t.Mapping[str, t.Any], types: dict[str, t.Any]) -> dict[str, t.Any]:
     verb, _dash, noun = name.partition("-")
-    compiled = page["module"] in CLASSES
+    usual = CLASSES.get(page["module"], name).format(verb=CLASS_VERBS.get(name, verb), noun=noun)
     return {
-        "class": CLASSES[page["module"]].format(verb=CLASS_VERBS.get(name, verb), noun=noun) if compiled else name,
-        "compiled": compiled,
+        "class": page.get("class", usual),
+        "compiled": page["module"] in CLASSES or "class" in page,
         "default": page["default_set"],
         "should_process": page["supports_should_process"],
         "sets": _sets(name, page),

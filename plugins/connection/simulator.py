@@ -92,9 +92,10 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
+from ..plugin_utils._simulator import power
 from ..plugin_utils._simulator.calls import NotSimulated
 from ..plugin_utils._simulator.schema import ProfileError
-from ..plugin_utils._simulator.session import Request, read
+from ..plugin_utils._simulator.session import NobodyAnswers, Request, read
 from ..plugin_utils._simulator.steps import Session
 from ..plugin_utils._simulator.store import open_host
 
@@ -143,13 +144,22 @@ class Connection(ConnectionBase):
             if not isinstance(request, Request):
                 return request
             with open_host(state_file, profile, journal) as host:
-                return request.run(Session(host, request.secrets, journal=journal))
+                try:
+                    return request.run(Session(host, request.secrets, journal=journal))
+                except NobodyAnswers as error:
+                    nobody = str(error)
+            raise AnsibleConnectionFailure(f"The simulator pretends that nobody is there: {nobody}")
         except NotSimulated as error:
             return 1, b"", f"The simulator cannot do this, and changed nothing: {error}. See docs/simulator.md.".encode()
         except ProfileError as error:
             raise AnsibleConnectionFailure(f"The simulator has no host to work on: {error}") from error
         except OSError as error:
             raise AnsibleConnectionFailure(f"The simulator cannot use its state file {state_file}: {error}") from error
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Wait on the pretended host, which costs no real time."""
+        with open_host(self._state_file(), str(self.get_option("profile"))) as host:
+            power.wait(host, seconds)
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Refused: the host has no files."""

@@ -26,6 +26,7 @@ T = t.TypeVar("T", bound="CimInstance")
 
 _SYSTEM_ERRORS = {
     5: ("PermissionDenied", "Access is denied."),
+    32: ("NotSpecified", "The process cannot access the file because it is being used by another process."),
     52: (
         "NotSpecified",
         (

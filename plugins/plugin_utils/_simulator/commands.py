@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 import typing as t
 
-from . import binder, faults
+from . import binder, faults, tree
 from . import cmdlets as _cmdlets
 from .calls import CMDLETS, Call, CmdletError, Live, NotSimulated, Record
 
@@ -32,7 +32,7 @@ def load() -> None:
         importlib.import_module(f"{_cmdlets.__name__}.{module.name}")
 
 
-_LOOKS_ONLY = ("Receive-Job", "Start-Sleep", "Write-Output")
+_LOOKS_ONLY = ("Receive-Job", "Resolve-DnsName", "Start-Sleep", "Test-NetConnection", "Write-Output")
 """What changes nothing besides the Get- cmdlets, and so does not stand in the journal."""
 
 
@@ -45,6 +45,8 @@ class Entry:
     parameters: dict[str, t.Any]
     result: str = "ok"
     """"ok", "silent" when a fault made it do nothing, or an error's id."""
+    inside: list[str] = dataclasses.field(default_factory=list)
+    """The VMs on the way to the guest that it ran in; none: it ran on the host itself."""
 
 
 class Commands:
@@ -64,8 +66,8 @@ class Commands:
         function = self._cmdlets.get(f"{signature.module}\\{signature.name}")
         if function is None:
             raise NotSimulated(f"the cmdlet {signature.module}\\{signature.name}")
-        call = self._bind(signature, values)
-        entry = Entry(process=self._host.processes, cmdlet=call.cmdlet, parameters={k: _readable(v) for k, v in call.values.items()})
+        call = self.bind(signature, values)
+        entry = self.entry(call)
         if not call.cmdlet.startswith("Get-") and call.cmdlet not in _LOOKS_ONLY:
             self._journal.append(entry)
         try:
@@ -97,9 +99,15 @@ class Commands:
 
     def _lacks_module(self, module: str) -> bool:
         # facts 7: a client has no ServerManager; Hyper-V's role comes without its module unless the tools are installed too
-        return {"hyper-v": not self._host.hyperv_module, "servermanager": self._host.client}.get(module, False)
+        return {"hyper-v": not tree.has_module(self._host), "servermanager": self._host.client}.get(module, False)
 
-    def _bind(self, signature: binder.Signature, values: Mapping[str, t.Any]) -> Call:
+    def entry(self, call: Call) -> Entry:
+        """The journal's line of a call, with the number of the remote process that it came with."""
+        process, where = tree.lineage(self._host)[0].processes, tree.vm_names(self._host)
+        return Entry(process=process, cmdlet=call.cmdlet, parameters={k: _readable(v) for k, v in call.values.items()}, inside=where)
+
+    def bind(self, signature: binder.Signature, values: Mapping[str, t.Any]) -> Call:
+        """The call with its parameters as PowerShell binds them."""
         try:
             bound = binder.bind(signature, values)
         except binder.BindingError as error:
@@ -136,7 +144,7 @@ def _check_access(call: Call, module: str) -> None:
 
 def _hyperv_access(call: Call) -> None:
     host = call.host
-    if not host.vmms_running:
+    if not tree.vmms_runs(host):
         # PlagueHO/LabBuilder#203, kubernetes/minikube#16679, docker/for-win#6531
         call.fail(
             "ObjectNotFound",

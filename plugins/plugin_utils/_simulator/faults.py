@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import profiles
+from . import power, profiles, tree
 from .calls import Live
 from .schema import ProfileError, from_plain, to_plain
 from .text import same_text
@@ -27,10 +27,10 @@ _BY_NAME = ("-VM", "-VMVersion", "-VMFile")
 def begin_process(host: Host) -> None:
     """Count a remote process and let happen what the profile's events say of it."""
     host.processes += 1
-    host.clock += PROCESS_SECONDS
+    power.wait(host, PROCESS_SECONDS)
     due = [(index, event) for index, event in enumerate(host.events) if event.process == host.processes and not event.done]
     for index, event in due:
-        _happen(host, event, f"events[{index}]")
+        _happen(host, event, f"{tree.place(host)}events[{index}]")
         event.done = True
     if due:
         profiles.complete(host)
@@ -45,8 +45,8 @@ def intercept(call: Call) -> t.Literal["run", "failed", "silent"]:
     for fault in call.host.faults:
         if fault.cmdlet.lower() == call.cmdlet.lower() and _concerns(fault, call) and _is_due(fault) and fate == "run":
             if not fault.silent:
-                reason = "VirtualizationException" if call.error_source.startswith("Microsoft.HyperV.") else "CimException"
-                call.write_error(fault.id, fault.category, fault.message, reason)
+                usual = "VirtualizationException" if call.error_source.startswith("Microsoft.HyperV.") else "CimException"
+                call.write_error(fault.id, fault.category, fault.message, fault.reason or usual)
             if fault.vm is None or not _leave_out(fault.vm, call):
                 fate = "silent" if fault.silent else "failed"
     return fate
@@ -89,6 +89,8 @@ def _happen(host: Host, event: Event, place: str) -> None:
     if event.vm is None:
         changed = _changed(host, event.set, place)
         for name in {path.partition(".")[0] for path in event.set}:
+            if name in host.derived():
+                raise ProfileError(f"{place}.set.{name}: a guest has it from its VM")
             setattr(host, name, getattr(changed, name))
         return
     found = [index for index, vm in enumerate(host.vms) if same_text(vm.name, event.vm) or same_text(vm.id, event.vm)]
@@ -96,10 +98,12 @@ def _happen(host: Host, event: Event, place: str) -> None:
         raise ProfileError(f"{place}.vm: there is no VM {event.vm!r} (any more)")
     for index in found:
         changed_vm = _changed(host.vms[index], event.set, place)
+        was, host.vms[index] = host.vms[index].state, changed_vm
+        tree.link(host)
         if "state" in event.set:
             changed_vm.move = None
             changed_vm.started = host.clock if changed_vm.state == "Running" else None
-        host.vms[index] = changed_vm
+            power.follow(host, changed_vm, was)
 
 
 T = t.TypeVar("T")

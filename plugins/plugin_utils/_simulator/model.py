@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .schema import Size
+from .schema import LINK, Size
 
 MB = 1024**2
 GB = 1024**3
@@ -92,7 +92,17 @@ class Guest:
     """From the start until the guest reports its addresses; until then link-local ones at the most."""
     shutdown_seconds: float = 10.0
     hyperv_running: bool = False
-    """Hyper-V runs inside, so the memory of the running VM cannot be resized."""
+    """Hyper-V runs inside, so the memory of the running VM cannot be resized; not for a guest with `windows`, which tells it by itself."""
+    windows: Host | None = None
+    """What is inside, with VMs of its own; without it the inside is not modelled. What the VM gives it cannot stand there."""
+    users: dict[str, str] = field(default_factory=dict)
+    """Who may log on by PowerShell Direct: user name to password."""
+    powershell_direct: bool = True
+    """False: it does not answer PowerShell Direct: the service hangs, or it is no Windows."""
+    powershell_direct_seconds: float = 5.0
+    """From the heartbeat until PowerShell Direct answers."""
+    from_disk: bool = False
+    """The boot disk decides at the next start what the guest is, as with a VM that New-VM made."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -101,6 +111,8 @@ class Move:
 
     state: State
     at: float
+    graceful: bool = False
+    """The guest shuts down by itself, and so stops its own VMs as they say."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -113,6 +125,8 @@ class Vm:
     move: Move | None = None
     started: float | None = None
     """Simulated time of the last start; None while it is not running (a VM that a profile starts has booted long ago)."""
+    was_running: bool = False
+    """Whether it ran when its host stopped: StartIfRunning wants to know."""
     generation: int = 2
     version: str = ""
     """Configuration version; empty in a profile: the host's default."""
@@ -157,6 +171,29 @@ class Switch:
 
 
 @dataclass(kw_only=True, slots=True)
+class Lease:
+    """What a DHCP server on the physical network gives an adapter."""
+
+    address: str
+    prefix_length: int = 24
+    gateway: str = ""
+    """The router; empty: none."""
+    dns: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True, slots=True)
+class Lan:
+    """The physical network behind an adapter of an outermost host."""
+
+    prefix: str
+    """Such as 192.0.2.0/24: from it are the addresses that its DHCP server gives to guests."""
+    routers: list[str] = field(default_factory=list)
+    """Addresses of the routers, which lead outside."""
+    dns: list[str] = field(default_factory=list)
+    """Addresses of the DNS servers that DHCP names; those in the prefix are machines there."""
+
+
+@dataclass(kw_only=True, slots=True)
 class HostAdapter:
     """A network adapter of the host: a physical one, or the management adapter of a switch."""
 
@@ -170,6 +207,22 @@ class HostAdapter:
     switch: str | None = None
     """Id of the switch whose management adapter this is; None: a physical adapter."""
     hidden: bool = False
+    dhcp: bool | None = None
+    """Whether it asks for an IPv4 address. None: while it has no static one; true beside a static one: as after Set-NetIPInterface."""
+    gateway: str = ""
+    """Shorter than a member of `routes`: the IPv4 default gateway that was set by hand."""
+    dns: list[str] = field(default_factory=list)
+    """IPv4 addresses of DNS servers that were set by hand; none: those that DHCP gives."""
+    lease: Lease | None = None
+    """What the network gives while DHCP is on; only for a physical adapter of an outermost host, guests have it from their network."""
+    lan: Lan | None = None
+    """What is behind a physical adapter of an outermost host; when left out, what the host knows in the profile: prefix, gateway, DNS."""
+    device: str = ""
+    """In a guest: id of the VM's network adapter that this is."""
+
+    def derived(self) -> tuple[str, ...]:
+        """What is the VM's own, and so is not kept here."""
+        return ("mac",) if self.device and self.status != "Not Present" else ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -183,8 +236,24 @@ class Address:
     on: str = ""
     origin: t.Literal["Manual", "Dhcp", "WellKnown"] = "Manual"
     state: t.Literal["Preferred", "Tentative", "Duplicate"] = "Preferred"
+    persistent: bool = True
+    """False: it is in the active store only, and gone after a restart of Windows."""
     preferred_from: float = 0.0
     """Simulated time at which duplicate address detection ends; until then a preferred address is still tentative."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Route:
+    """An IPv4 route that was set by hand."""
+
+    destination: str = "0.0.0.0/0"
+    next_hop: str
+    metric: int = 256
+    adapter: int = 0
+    """Interface index of the adapter; a profile may give the adapter's name instead under `on`."""
+    on: str = ""
+    persistent: bool = True
+    """False: it is in the active store only."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -197,6 +266,7 @@ class StaticMapping:
     external_port: int
     internal_address: str
     internal_port: int
+    remote_prefix: str = "0.0.0.0/0"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -214,6 +284,15 @@ class Nat:
 
 
 @dataclass(kw_only=True, slots=True)
+class PortRange:
+    """Ports of the host that WinNAT cannot have."""
+
+    protocol: t.Literal["TCP", "UDP"] = "TCP"
+    first: int
+    last: int
+
+
+@dataclass(kw_only=True, slots=True)
 class Disk:
     """A file on the host that the simulator knows: a virtual hard disk or an ISO."""
 
@@ -221,6 +300,10 @@ class Disk:
     size: Size = Size(127 * GB)
     type: t.Literal["Dynamic", "Fixed", "Differencing", "ISO"] = "Dynamic"
     parent: str | None = None
+    guest: Guest | None = None
+    """What starts from it. A VM on a disk that is based on it gets a copy; left out on a disk without parent: a guest without `windows`."""
+    empty: bool = False
+    """There is nothing on it: New-VHD made it."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -243,6 +326,8 @@ class Fault:
     id: str = "OperationFailed"
     """What stands before the comma of the FullyQualifiedErrorId."""
     category: str = "NotSpecified"
+    reason: str = ""
+    """Name of the exception; when left out the usual one of the cmdlet's module."""
     message: str = "The operation failed."
     silent: bool = False
     """It says that it succeeded, and does nothing."""
@@ -281,14 +366,20 @@ class Host:
     memory: Size = Size(128 * GB)
     supported_versions: list[str] = field(default_factory=lambda: ["8.0", "8.1", "8.2", "8.3", "9.0", "9.1", "9.2", "9.3", "10.0"])
     default_version: str = "10.0"
+    hyperv: t.Literal["installed", "absent", "install_pending", "uninstall_pending"] = "installed"
+    """The role Hyper-V; what is pending waits for a restart of Windows. Absent: a bare Windows, to install Hyper-V on."""
     hypervisor_running: bool = True
+    """False: the hypervisor is switched off in the boot settings (hypervisorlaunchtype). It runs only where the role is installed."""
     vbs_status: int = 0
     """Win32_DeviceGuard.VirtualizationBasedSecurityStatus: 0 off, 1 enabled, 2 running."""
     nested: bool = False
     """The host is itself a VM (an L1 host)."""
-    hyperv_module: bool = True
-    """False: the Hyper-V PowerShell module is not installed."""
+    hyperv_module: bool | None = None
+    """Whether the Hyper-V PowerShell module is installed; when left out, as the role is."""
     vmms_running: bool = True
+    """False: the Virtual Machine Management service is stopped. It is there only where the role is installed."""
+    boot_seconds: float = 60.0
+    """From a restart until Windows answers again; a VM's guest has one of its own."""
     rights: t.Literal["administrator", "denied", "sees_nothing"] = "administrator"
     """Of the user who connects: denied is told so by every Hyper-V cmdlet, sees_nothing gets empty lists."""
     without_cmdlets: list[str] = field(default_factory=list)
@@ -300,7 +391,16 @@ class Host:
     adapters: list[HostAdapter] = field(default_factory=list)
     switches: list[Switch] = field(default_factory=list)
     addresses: list[Address] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    outside: bool = True
+    """Whether its physical network leads on to the rest of the world. Only that of an outermost host counts."""
+    answers_ping: bool = False
+    """Whether its firewall lets echo requests in."""
     nats: list[Nat] = field(default_factory=list)
+    winnat_running: bool = True
+    """False: the service winnat is stopped, and no NAT is active."""
+    reserved_ports: list[PortRange] = field(default_factory=list)
+    """Ranges that Windows excludes, and ports on which something listens."""
     disks: list[Disk] = field(default_factory=list)
     vms: list[Vm] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -313,3 +413,22 @@ class Host:
     """How many remote PowerShell processes this host has answered."""
     made: int = 0
     """How many ids, MAC addresses and interface indices were given out: the next one is made from it."""
+    booted: float = 0.0
+    """Simulated second of Windows's last start."""
+    restart_at: float | None = None
+    """Windows goes down then, and starts again; None: nobody has asked for it."""
+    answers_at: float = 0.0
+    """Nobody answers before; of a guest its VM knows that."""
+    configured: bool = False
+    """Windows has started once with the role pending: its next start ends the installation."""
+    outer: Host | None = field(default=None, repr=False, compare=False, metadata=LINK)
+    """The host of the VM that this is; None: a host of its own."""
+    machine: Vm | None = field(default=None, repr=False, compare=False, metadata=LINK)
+    """The VM that this runs in, on `outer`."""
+
+    def derived(self) -> tuple[str, ...]:
+        """What the VM gives to the Windows inside: it is written down at the VM, and read there at each visit (tree.refresh)."""
+        return OF_THE_VM if self.machine is not None else ()
+
+
+OF_THE_VM: t.Final = ("cpu", "memory", "nested", "clock")

@@ -6,21 +6,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 import typing as t
 from datetime import timedelta
 
-from . import power
+from . import power, tree, wiring
 from .calls import Live
 from .model import Address
-from .text import same_text
+from .wiring import has_ip, physical_adapter, switch_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from .model import Adapter, Host, HostAdapter, Nat, StaticMapping, Switch, Vm
+    from .model import Adapter, Host, HostAdapter, Lease, Nat, Route, StaticMapping, Switch, Vm
 
 Properties: t.TypeAlias = "Mapping[str, Callable[[t.Any], t.Any]]"
 
@@ -28,33 +27,11 @@ _NO_GUID = "00000000-0000-0000-0000-000000000000"
 _FOREVER = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477580)
 """An infinite lifetime: TimeSpan.MaxValue (facts 9.3)."""
 
+ON_LINK = {"IPv4": "0.0.0.0", "IPv6": "::"}  # noqa: S104 - no socket is bound
+"""The next hop of a route to the adapter's own network."""
+
 LOOPBACK = 1
 """Interface index of the loopback, which has no adapter that Get-NetAdapter shows."""
-
-
-def switch_of(host: Host, switch_id: str | None) -> Switch | None:
-    """The switch of that id."""
-    return next((switch for switch in host.switches if switch.id == switch_id), None) if switch_id else None
-
-
-def management_adapters(host: Host, switch: Switch) -> list[HostAdapter]:
-    """The host's own adapters on a switch."""
-    return [adapter for adapter in host.adapters if adapter.switch == switch.id]
-
-
-def physical_adapter(host: Host, name: str | None) -> HostAdapter | None:
-    """The host's physical adapter of that name."""
-    return next((a for a in host.adapters if a.switch is None and name is not None and same_text(a.name, name)), None)
-
-
-def external_switch_on(host: Host, adapter: HostAdapter) -> Switch | None:
-    """The external switch that has taken a physical adapter."""
-    return next((s for s in host.switches if s.type == "External" and physical_adapter(host, s.adapter) is adapter), None)
-
-
-def has_ip(host: Host, adapter: HostAdapter) -> bool:
-    """Whether TCP/IP is bound: not to a physical adapter that a switch has taken, nor to one that is gone."""
-    return adapter.status not in ("Not Present", "Disabled") and external_switch_on(host, adapter) is None
 
 
 def bare_mac(mac: str) -> str:
@@ -72,31 +49,52 @@ def link_local(mac: str) -> tuple[str, str]:
 
 def guest_addresses(host: Host, vm: Vm, adapter: Adapter) -> list[str]:
     """What the guest reports through its integration services: nothing, then what it gave itself, then its addresses (facts 4)."""
-    switch = switch_of(host, adapter.switch)
-    if switch is None or "kvp" in vm.disabled_services or not power.services_up(host, vm):
+    if switch_of(host, adapter.switch) is None or "kvp" in vm.disabled_services or not power.services_up(host, vm):
         return []
     if power.addresses_known(host, vm):
+        if vm.guest.windows is not None:
+            return _addresses_inside(vm.guest.windows, adapter)
         if adapter.addresses:
             return list(adapter.addresses)
-        if lease := _lease(host, switch, adapter):
-            return [lease, link_local(adapter.mac)[1]]
+        if given := wiring.offer(wiring.way_out_of_vm(host, adapter), adapter.id):
+            return [given.address, link_local(adapter.mac)[1]]
     return list(link_local(adapter.mac))
 
 
-def _lease(host: Host, switch: Switch, adapter: Adapter) -> str | None:
-    """What DHCP gives a guest: the network outside has a server and ICS is one; WinNAT is none (facts 5.3)."""
-    if switch.type != "External" and not switch.automatic:
+def _addresses_inside(inside: Host, adapter: Adapter) -> list[str]:
+    """The addresses of the Windows inside on a VM's adapter, IPv4 first and without zones (facts 9.4)."""
+    tree.refresh(inside)
+    indices = {own.index for own in inside.adapters if tree.port_below(inside, own) is adapter}
+    found = [item.address.address.partition("%")[0] for item in visible_addresses(inside) if item.address.adapter in indices]
+    return sorted(found, key=lambda address: ":" in address)
+
+
+def dhcp_on(host: Host, adapter: HostAdapter) -> bool:
+    """Whether an adapter asks for an IPv4 address: until somebody gives it one by hand, unless somebody has said otherwise (facts 6.1)."""
+    by_hand = any(a.adapter == adapter.index and a.origin == "Manual" and _family(a.address) == "IPv4" for a in host.addresses)
+    return not by_hand if adapter.dhcp is None else adapter.dhcp
+
+
+def lease(host: Host, adapter: HostAdapter) -> Lease | None:
+    """What an adapter has from DHCP, if it asks for it, has no other address, has had the time, and there is a server."""
+    has_one = any(address.adapter == adapter.index and _family(address.address) == "IPv4" for address in host.addresses)
+    if has_one or adapter.status != "Up" or not dhcp_on(host, adapter):
         return None
-    own = {item.index for item in (*management_adapters(host, switch), physical_adapter(host, switch.adapter)) if item}
-    for address in host.addresses:
-        if address.adapter not in own or ":" in address.address:
-            continue
-        network = ipaddress.ip_network(f"{address.address}/{address.prefix_length}", strict=False)
-        if network.num_addresses >= 16:
-            number = int.from_bytes(hashlib.sha256(adapter.id.encode()).digest()[:8])
-            lease = network[4 + number % (network.num_addresses - 8)]
-            return str(lease if str(lease) != address.address else lease + 1)
-    return None
+    outer, vm, physical = host.outer, host.machine, tree.physical_below(host, adapter)
+    if outer is None or vm is None:
+        return physical.lease if physical else None
+    port = tree.port_below(host, adapter)
+    if port is None or power.uptime(outer, vm) < vm.guest.address_seconds:
+        return None
+    return wiring.offer(wiring.way_out(host, adapter), port.id)
+
+
+def _leases(host: Host, adapters: Iterable[HostAdapter]) -> list[Address]:
+    return [
+        Address(address=found.address, prefix_length=found.prefix_length, adapter=adapter.index, origin="Dhcp")
+        for adapter in adapters
+        if (found := lease(host, adapter))
+    ]
 
 
 class VirtualizationObject(Live):
@@ -325,7 +323,7 @@ def _family(address: str) -> str:
 
 def address_state(host: Host, address: Address) -> str:
     """Tentative until duplicate address detection has ended (facts 5.6)."""
-    return "Tentative" if address.state == "Preferred" and host.clock < address.preferred_from else address.state
+    return "Tentative" if host.clock < address.preferred_from else address.state
 
 
 _SUFFIXES = {"Manual": "Manual", "Dhcp": "Dhcp", "WellKnown": "Link"}
@@ -388,30 +386,41 @@ class NetIPInterface(CimInstance):
         self.family = family
 
     def dhcp(self) -> str:
-        """On until somebody gives the interface an address by hand (facts 6.1)."""
-        by_hand = any(a.adapter == self.index and a.origin == "Manual" and _family(a.address) == self.family for a in self.host.addresses)
-        return "Disabled" if self.adapter is None or by_hand or self.family == "IPv6" else "Enabled"
+        """IPv4 only: DHCP for IPv6 is not modelled."""
+        return "Enabled" if self.adapter and self.family == "IPv4" and dhcp_on(self.host, self.adapter) else "Disabled"
+
+    def gone(self) -> bool:
+        return self.adapter is not None and not any(adapter is self.adapter for adapter in self.host.adapters)
 
 
 class NetRoute(CimInstance):
-    """An on-link route, which comes with an address."""
+    """A route: `route` is one that was set by hand; others come with an address or from DHCP."""
 
     type_names = _cim_names("MSFT_NetRoute")
     properties: t.ClassVar[Properties] = {
         "DestinationPrefix": lambda self: self.prefix,
-        "NextHop": lambda self: "::" if ":" in self.prefix else "0.0.0.0",  # noqa: S104 - what Windows calls on-link
-        "RouteMetric": lambda self: 256,
+        "NextHop": lambda self: self.next_hop,
+        "RouteMetric": lambda self: self.route.metric if self.route else 256,
         "InterfaceIndex": lambda self: self.index,
         "ifIndex": lambda self: self.index,
         "InterfaceAlias": lambda self: _alias(self.host, self.index),
         "AddressFamily": lambda self: _family(self.prefix),
-        "Store": lambda self: "ActiveStore",
+        "PolicyStore": lambda self: self.store,
+        "Store": lambda self: self.store,
     }
 
-    def __init__(self, host: Host, prefix: str, index: int) -> None:
+    def __init__(
+        self, host: Host, prefix: str, index: int, next_hop: str = "", store: str = "ActiveStore", route: Route | None = None
+    ) -> None:
         super().__init__(host)
         self.prefix = prefix
         self.index = index
+        self.next_hop = next_hop or ON_LINK[_family(prefix)]
+        self.store = store
+        self.route = route
+
+    def gone(self) -> bool:
+        return self.route is not None and not any(route is self.route for route in self.host.routes)
 
 
 NAT_SETTINGS: Mapping[str, t.Any] = {
@@ -442,7 +451,7 @@ class NetNat(CimInstance):
         "InternalRoutingDomainId": lambda self: f"{{{_NO_GUID}}}",
         **{name: _setting(name) for name in NAT_SETTINGS},
         "Store": lambda self: "Local",
-        "Active": lambda self: "True" if self.nat.active else "False",
+        "Active": lambda self: "True" if self.nat.active and self.host.winnat_running else "False",
     }
 
     def __init__(self, host: Host, nat: Nat) -> None:
@@ -461,13 +470,13 @@ class NetNatStaticMapping(CimInstance):
         "StaticMappingID": lambda self: self.mapping.id,
         "NatName": lambda self: self.nat.name,
         "Protocol": lambda self: self.mapping.protocol,
-        "RemoteExternalIPAddressPrefix": lambda self: "0.0.0.0/0",
+        "RemoteExternalIPAddressPrefix": lambda self: self.mapping.remote_prefix,
         "ExternalIPAddress": lambda self: self.mapping.external_address,
         "ExternalPort": lambda self: self.mapping.external_port,
         "InternalIPAddress": lambda self: self.mapping.internal_address,
         "InternalPort": lambda self: self.mapping.internal_port,
         "InternalRoutingDomainId": lambda self: f"{{{_NO_GUID}}}",
-        "Active": lambda self: "True" if self.nat.active else "False",
+        "Active": lambda self: "True" if self.nat.active and self.host.winnat_running else "False",
     }
 
     def __init__(self, host: Host, nat: Nat, mapping: StaticMapping) -> None:
@@ -495,9 +504,11 @@ def visible_addresses(host: Host) -> Iterator[NetIPAddress]:
     """The active store: what the model holds, the loopback's, and those that an interface gives itself (facts 6.1)."""
     bound = [adapter for adapter in host.adapters if has_ip(host, adapter)]
     present = {adapter.index for adapter in bound}
-    with_ipv4 = {address.adapter for address in host.addresses if ":" not in address.address}
+    leases = _leases(host, (adapter for adapter in bound if adapter.status == "Up"))
+    with_ipv4 = {address.adapter for address in (*host.addresses, *leases) if ":" not in address.address}
     with_ipv6 = {address.adapter for address in host.addresses if address.address.lower().startswith("fe80:")}
     yield from (NetIPAddress(host, address) for address in host.addresses if address.adapter in present)
+    yield from (NetIPAddress(host, address, stored=False) for address in leases)
     for adapter in bound:
         if adapter.status != "Up" or not adapter.mac:
             continue
@@ -505,9 +516,51 @@ def visible_addresses(host: Host) -> Iterator[NetIPAddress]:
         if adapter.index not in with_ipv6:
             own = Address(address=f"{ipv6}%{adapter.index}", prefix_length=64, adapter=adapter.index, origin="WellKnown")
             yield NetIPAddress(host, own, stored=False)
-        if adapter.index not in with_ipv4:
+        if adapter.index not in with_ipv4 and dhcp_on(host, adapter):
             own = Address(address=ipv4, prefix_length=16, adapter=adapter.index, origin="WellKnown")
             yield NetIPAddress(host, own, stored=False)
     for text, length in (("::1", 128), ("127.0.0.1", 8)):
         loop = Address(address=text, prefix_length=length, adapter=LOOPBACK, origin="WellKnown")
         yield NetIPAddress(host, loop, stored=False)
+
+
+def active_routes(host: Host) -> list[NetRoute]:
+    """The active store: the routes to the networks of the addresses, those that were set by hand, and the default routes of DHCP."""
+    bound = [adapter for adapter in host.adapters if has_ip(host, adapter)]
+    seen: dict[tuple[str, int], NetRoute] = {}
+    for item in visible_addresses(host):
+        plain = item.address.address.partition("%")[0]
+        prefix = str(ipaddress.ip_network(f"{plain}/{item.address.prefix_length}", strict=False))
+        seen[prefix, item.address.adapter] = NetRoute(host, prefix, item.address.adapter)
+    present = {adapter.index for adapter in bound}
+    by_hand = [NetRoute(host, r.destination, r.adapter, r.next_hop, route=r) for r in host.routes if r.adapter in present]
+    given = [(adapter, lease(host, adapter)) for adapter in bound]
+    by_dhcp = [NetRoute(host, "0.0.0.0/0", adapter.index, found.gateway) for adapter, found in given if found and found.gateway]
+    return [*seen.values(), *by_hand, *by_dhcp]
+
+
+def dns_servers(host: Host, adapter: HostAdapter) -> list[str]:
+    """The IPv4 addresses of DNS servers that hold for an adapter: those set by hand go before those of DHCP (cmdlets.md 9)."""
+    given = None if adapter.dns else lease(host, adapter)
+    return list(given.dns) if given else list(adapter.dns)
+
+
+class DnsClientServerAddress(CimInstance):
+    """The DNS servers of one address family of an interface (facts 6.2)."""
+
+    type_names = _cim_names("MSFT_DNSClientServerAddress")
+    properties: t.ClassVar[Properties] = {
+        "InterfaceIndex": lambda self: self.index,
+        "InterfaceAlias": lambda self: _alias(self.host, self.index),
+        "AddressFamily": lambda self: {"IPv4": 2, "IPv6": 23}[self.family],
+        "ServerAddresses": lambda self: dns_servers(self.host, self.adapter) if self.adapter and self.family == "IPv4" else [],
+    }
+
+    def __init__(self, host: Host, adapter: HostAdapter | None, family: str) -> None:
+        super().__init__(host)
+        self.adapter = adapter
+        self.index = adapter.index if adapter else LOOPBACK
+        self.family = family
+
+    def gone(self) -> bool:
+        return self.adapter is not None and not any(adapter is self.adapter for adapter in self.host.adapters)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import typing as t
 
-from . import ids
-from .model import MB
+from . import ids, systems, tree
+from .model import MB, Move
+from .restart import network_restarted
+from .text import file_key
 
 if t.TYPE_CHECKING:
-    from .model import Host, State, Vm
+    from .model import Guest, Host, State, Vm
 
 ON: t.Final = frozenset({"Running", "Paused", "Starting", "Stopping", "Saving", "Pausing", "Resuming"})
 """States in which a VM has memory and holds its disks."""
@@ -20,6 +22,8 @@ FORCED_SHUTDOWN_SECONDS: t.Final = 300.0
 """Stop-VM -Force gives the guest five minutes (cmdlets.md 5)."""
 ALIGNMENT: t.Final = 2 * MB
 """Memory sizes are multiples of this (facts 3.2)."""
+SECOND_RESTART_SECONDS: t.Final = 5.0
+"""So long Windows is up before it restarts by itself to end the installation of the role (facts 7: twice; how long: a guess)."""
 
 
 class Unable(Exception):
@@ -31,29 +35,138 @@ class Unable(Exception):
 
 
 def settle(host: Host) -> None:
-    """Bring every VM whose move is due to its new state."""
+    """Bring every VM whose move is due to its new state. What is inside of them settles when somebody looks there, save a restart."""
     for vm in host.vms:
         if vm.move is not None and host.clock >= vm.move.at:
-            arrive(host, vm, vm.move.state)
+            _end_move(host, vm, vm.move)
+        inside = vm.guest.windows if vm.state == "Running" else None
+        while inside is not None and inside.restart_at is not None and host.clock >= inside.restart_at:
+            restart(host, vm, graceful=True, at=inside.restart_at)
+    while host.outer is None and host.restart_at is not None and host.clock >= host.restart_at:
+        _restart_machine(host, host.restart_at)
+
+
+def _restart_machine(host: Host, at: float) -> None:
+    """A host that is no VM starts Windows once more."""
+    go_down(host, graceful=True)
+    host.answers_at = at + host.boot_seconds
+    come_up(host, at, host.answers_at)
+
+
+def answers(host: Host) -> bool:
+    """Whether there is somebody to connect to: a guest by PowerShell Direct, any other host once Windows has started."""
+    if host.outer is not None and host.machine is not None:
+        return direct_possible(host.outer, host.machine)
+    return host.clock >= host.answers_at
 
 
 def wait(host: Host, seconds: float) -> None:
-    """Let simulated time pass; no real time does."""
-    host.clock += seconds
-    settle(host)
+    """Let simulated time pass, here and on the hosts that this one runs in; no real time does."""
+    hosts = tree.lineage(host)
+    hosts[0].clock += seconds
+    for one in hosts:
+        if one.outer is not None:
+            one.clock = one.outer.clock
+        settle(one)
 
 
-def arrive(host: Host, vm: Vm, state: State) -> None:
-    """Put a VM into a settled state now."""
+def _end_move(host: Host, vm: Vm, move: Move) -> None:
+    vm.move = None
+    if move.state == "Running" and vm.state in ("Off", "Saved"):
+        try:
+            _check_start(host, vm)
+        except Unable:
+            # an automatic start, and nobody hears why it failed
+            return
+    arrive(host, vm, move.state, at=move.at, graceful=move.graceful)
+
+
+def arrive(host: Host, vm: Vm, state: State, *, at: float | None = None, graceful: bool = False) -> None:
+    """Put a VM into a settled state, now or at a time that has just passed; `graceful`: its guest has shut down by itself."""
     was, vm.state, vm.move = vm.state, state, None
+    at = host.clock if at is None else at
     if state == "Running" and was in ("Off", "OffCritical", "Saved", "Starting"):
         _give_macs(host, vm)
-        # a restored guest goes on where it was, with its services up
-        vm.started = host.clock if was != "Saved" else host.clock - max(vm.guest.boot_seconds, vm.guest.address_seconds)
+        vm.started = at
+        if was == "Saved":
+            # a restored guest goes on where it was, with its services up
+            vm.started = at - max(_direct_seconds(vm.guest), vm.guest.address_seconds)
+        else:
+            _boot(host, vm)
     elif state not in ON:
         vm.started = None
         if state == "Off":
+            stop_inside(vm, graceful=graceful)
             _drop_automatic_checkpoint(host, vm)
+
+
+def follow(host: Host, vm: Vm, was: State) -> None:
+    """What is inside follows a state that somebody else has given the VM, where that is a start or a power cut."""
+    if vm.state == "Off" and was != "Off":
+        stop_inside(vm, graceful=False)
+    elif vm.state == "Running" and was in ("Off", "OffCritical"):
+        _boot(host, vm)
+
+
+def restart(host: Host, vm: Vm, *, graceful: bool, at: float | None = None) -> None:
+    """A running VM starts once more, now or at a time that has just passed; unless `graceful`, as after a power cut."""
+    stop_inside(vm, graceful=graceful)
+    vm.move, vm.started = None, host.clock if at is None else at
+    _boot(host, vm)
+
+
+def _boot(host: Host, vm: Vm) -> None:
+    if vm.guest.from_disk and not vm.guest.installed:
+        systems.take(host, vm)
+    inside = vm.guest.windows
+    if inside is not None and vm.started is not None:
+        tree.refresh(inside)
+        come_up(inside, vm.started, vm.started + vm.guest.boot_seconds)
+
+
+def stop_inside(vm: Vm, *, graceful: bool) -> None:
+    """What the Windows in a VM does when the VM goes off."""
+    inside = vm.guest.windows
+    if inside is not None:
+        tree.refresh(inside)
+        go_down(inside, graceful=graceful)
+
+
+def come_up(host: Host, booted: float, ready: float) -> None:
+    """Windows has started at `booted`, and its VMs start by themselves at `ready` where their automatic start action says so."""
+    host.booted = booted
+    network_restarted(host)
+    _configure(host, ready)
+    for vm in host.vms:
+        wanted = vm.automatic_start_action == "Start" or (vm.automatic_start_action == "StartIfRunning" and vm.was_running)
+        if wanted and vm.state in ("Off", "Saved") and tree.vmms_runs(host):
+            vm.move = Move(state="Running", at=ready)
+
+
+def _configure(host: Host, ready: float) -> None:
+    """What waited for a start of Windows; to install the role it restarts once more by itself (facts 7)."""
+    if host.hyperv == "install_pending" and not host.configured:
+        host.configured, host.restart_at = True, ready + SECOND_RESTART_SECONDS
+    elif host.hyperv == "install_pending":
+        host.hyperv, host.configured = "installed", False
+    elif host.hyperv == "uninstall_pending":
+        host.hyperv = "absent"
+
+
+def go_down(host: Host, *, graceful: bool) -> None:
+    """Windows stops: its VMs follow their automatic stop action, or are simply gone when it has no time for that."""
+    host.restart_at = None
+    settle(host)
+    for vm in host.vms:
+        vm.was_running = (vm.move.state if vm.move else vm.state) in ON
+        vm.move = None
+        if vm.state not in ON:
+            continue
+        if graceful and vm.automatic_stop_action == "Save":
+            arrive(host, vm, "Saved")
+        else:
+            asked = graceful and vm.automatic_stop_action == "ShutDown" and shutdown_possible(host, vm)
+            arrive(host, vm, "Off", graceful=asked and not vm.guest.ignores_shutdown)
 
 
 def uptime(host: Host, vm: Vm) -> float:
@@ -71,6 +184,17 @@ def guest_booted(host: Host, vm: Vm) -> bool:
 def services_up(host: Host, vm: Vm) -> bool:
     """Whether the guest answers its host: the integration services run in it."""
     return vm.guest.integration_services and guest_booted(host, vm)
+
+
+def _direct_seconds(guest: Guest) -> float:
+    """From the start until PowerShell Direct answers: after the heartbeat (facts 10.4)."""
+    return guest.boot_seconds + guest.powershell_direct_seconds
+
+
+def direct_possible(host: Host, vm: Vm) -> bool:
+    """Whether the guest of a running VM answers PowerShell Direct (facts 1.2, 6.4, 8)."""
+    able = vm.guest.powershell_direct and not vm.shielded and version_key(vm.version) >= (6, 2)
+    return able and services_up(host, vm) and uptime(host, vm) >= _direct_seconds(vm.guest)
 
 
 def addresses_known(host: Host, vm: Vm) -> bool:
@@ -104,16 +228,6 @@ def free_memory(host: Host) -> int:
     return host.memory - sum(assigned_memory(vm) for vm in host.vms)
 
 
-def same_file(one: str | None, other: str | None) -> bool:
-    """Windows paths compare without case, and both slashes separate."""
-    return one is not None and other is not None and file_key(one) == file_key(other)
-
-
-def file_key(path: str) -> str:
-    """What two spellings of a Windows path have in common."""
-    return path.replace("/", "\\").lower()
-
-
 def start(host: Host, vm: Vm) -> None:
     """Off or Saved to Running; Unable says why not."""
     _check_start(host, vm)
@@ -121,7 +235,7 @@ def start(host: Host, vm: Vm) -> None:
 
 
 def _check_start(host: Host, vm: Vm) -> None:
-    if not host.hypervisor_running:
+    if not tree.hypervisor_runs(host):
         raise Unable(f"Virtual machine '{vm.name}' could not be started because the hypervisor is not running.")
     if vm.version not in host.supported_versions:
         raise Unable(f"The version '{vm.version}' of virtual machine '{vm.name}' is not supported on this host.")

@@ -16,6 +16,9 @@ from fractions import Fraction
 Size = t.NewType("Size", int)
 """Bytes. A profile may write "4GB", as PowerShell does: powers of 1,024."""
 
+LINK: t.Final = {"link": True}
+"""Metadata of a field that leads to an object which is written down elsewhere: it is no key, neither in profiles nor in state files."""
+
 T = t.TypeVar("T")
 
 _UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
@@ -41,9 +44,11 @@ def from_plain(kind: type[T], plain: t.Any, place: str = "profile") -> T:
 
 
 def to_plain(value: t.Any) -> t.Any:
-    """The inverse; a field that has its default is left out, so that a state file reads like a profile."""
+    """The inverse; a field that has its default or derives from others is left out, so that a state file reads like a profile."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if not _is_default(field, value)}
+        derived = value.derived() if hasattr(value, "derived") else ()
+        kept = [field for field in _kept(type(value)) if field.name not in derived and not _is_default(field, value)]
+        return {field.name: to_plain(getattr(value, field.name)) for field in kept}
     if isinstance(value, list):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):
@@ -67,7 +72,12 @@ def size(text: t.Any, place: str) -> int:
 @functools.cache
 def _fields(kind: t.Any) -> dict[str, t.Any]:
     hints = t.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return {field.name: hints[field.name] for field in _kept(kind)}
+
+
+@functools.cache
+def _kept(kind: t.Any) -> tuple[dataclasses.Field[t.Any], ...]:
+    return tuple(field for field in dataclasses.fields(kind) if not field.metadata.get("link"))
 
 
 def _is_default(field: dataclasses.Field[t.Any], owner: t.Any) -> bool:

@@ -17,7 +17,9 @@ import pathlib
 import typing as t
 from dataclasses import dataclass, field
 
+from . import power
 from .calls import NotSimulated
+from .inside import SessionLost
 from .steps import Session
 
 if t.TYPE_CHECKING:
@@ -31,8 +33,14 @@ COMMAND = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -
 LONGEST_LINE = 8_191
 """What cmd.exe takes."""
 LONGEST_SECRET = 65_536
+CONNECT_SECONDS = 5.0
+"""What trying to reach a host that does not answer costs of simulated time."""
 
 Result = tuple[int, bytes, bytes]
+
+
+class NobodyAnswers(Exception):
+    """Windows restarts. Time has passed on the host, so it has to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,14 @@ class Request:
 
     def run(self, session: Session) -> Result:
         """What the process returns."""
-        return 0, session.answer(self.payload).encode("ascii") + b"\r\n", b""
+        if not power.answers(session.host):
+            power.wait(session.host, CONNECT_SECONDS)
+            raise NobodyAnswers("it does not answer: Windows is starting")
+        try:
+            line = session.answer(self.payload)
+        except SessionLost:
+            raise NobodyAnswers("it went down while the process ran: Windows restarts") from None
+        return 0, line.encode("ascii") + b"\r\n", b""
 
 
 _SCRIPTS = pathlib.Path(__file__).parents[1]
@@ -53,11 +68,18 @@ _SCRIPTS = pathlib.Path(__file__).parents[1]
 class LocalHost:
     """A host in memory that is spoken to as over a connection; for tests, and for whoever needs no file."""
 
-    def __init__(self, host: Host, cmdlets: Mapping[str, Cmdlet] | None = None, signatures: Signatures | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        cmdlets: Mapping[str, Cmdlet] | None = None,
+        signatures: Signatures | None = None,
+        session: type[Session] = Session,
+    ) -> None:
         self.host = host
         self.journal: list[Entry] = []
         self._cmdlets = cmdlets
         self._signatures = signatures
+        self._session = session
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Result:
         """Exit code, stdout and stderr, as an Ansible connection returns them."""
@@ -65,7 +87,7 @@ class LocalHost:
         request = read(cmd, in_data)
         if not isinstance(request, Request):
             return request
-        return request.run(Session(self.host, request.secrets, self._cmdlets, self._signatures, self.journal))
+        return request.run(self._session(self.host, request.secrets, self._cmdlets, self._signatures, self.journal))
 
 
 def read(cmd: str, in_data: bytes | None) -> Request | Result:

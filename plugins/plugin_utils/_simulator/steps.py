@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from . import commands, faults, messages, power
+from . import commands, faults, inside, messages, power
 from . import payload as payloads
 from .calls import CmdletError, Live, NotSimulated, Record
 from .text import has_property, same_text, to_plain, to_text
@@ -23,7 +23,7 @@ from .text import ordinal_upper as _key
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .calls import Cmdlet
+    from .calls import Call, Cmdlet
     from .model import Host
 
 CALL_SECONDS = 0.1
@@ -38,7 +38,7 @@ class SecureString(Live):
     """A secret as the runner passes it on."""
 
     type_names = ("System.Security.SecureString", "System.Object")
-    properties: t.ClassVar[Mapping[str, Callable[[t.Any], t.Any]]] = {}
+    properties: t.ClassVar[Mapping[str, Callable[[t.Any], t.Any]]] = {"Length": lambda self: len(self.plain.encode("utf-16-le")) // 2}
 
     def __init__(self, host: Host, plain: str) -> None:
         super().__init__(host)
@@ -102,8 +102,11 @@ class Session:
         cmdlets: Mapping[str, Cmdlet] | None = None,
         signatures: commands.Signatures | None = None,
         journal: list[commands.Entry] | None = None,
+        visit: inside.Visit | None = None,
     ) -> None:
         self.host = host
+        self._given = (cmdlets, signatures)
+        self._visit = visit or inside.Visit(host, host.booted, guest=host.machine is not None)
         self.journal = [] if journal is None else journal
         self._secrets = [None if plain is None else SecureString(host, plain) for plain in secrets]
         self._commands = commands.Commands(host, cmdlets, signatures, self.journal)
@@ -113,8 +116,9 @@ class Session:
         self._answers: list[Json] = []
 
     def answer(self, payload: str) -> str:
-        """The line that the runner prints for this payload."""
+        """The line that the runner prints for this payload; raises SessionLost when Windows restarts before that."""
         faults.begin_process(self.host)
+        self._check_visit()
         reply: Json = {"protocol": 1}
         try:
             self._run(_parse(payload))
@@ -124,12 +128,38 @@ class Session:
         text = json.dumps({"hyperlab": reply}, separators=(",", ":"), allow_nan=False)
         return text.replace("\x7f", "\\u007f")
 
-    # The hooks below are what this simulator has no model for; a test or a later model may override them.
-
     def inside(self, values: Json, payload: str, secrets: Sequence[str | None]) -> list[t.Any]:
-        """Run a payload in a guest."""
-        del values, payload, secrets
-        raise NotSimulated("a step inside a guest (PowerShell Direct)")
+        """Run a payload in a guest, with no more than these secrets (PowerShell Direct)."""
+        inside.refuse_unknown(values)
+        call = self._commands.bind(inside.SIGNATURE, values)
+        entry = self._commands.entry(call)
+        vm = inside.find(call, lambda by, value: self._get_vm(call, by, value))
+        if inside.mishap(call, vm):
+            return []
+        credential = call.values["Credential"]
+        try:
+            visit = inside.enter(self.host, vm, credential.user, credential.secret.plain)
+        except CmdletError as error:
+            if error.record.reason == "PSDirectException":
+                # a refused logon counts in the guest, and may lock the account
+                entry.result = error.record.id
+                self.journal.append(entry)
+            raise
+        try:
+            return [type(self)(visit.host, secrets, *self._given, journal=self.journal, visit=visit).answer(payload)]
+        except inside.SessionLost:
+            raise inside.ended() from None
+
+    def _get_vm(self, call: Call, by: str, value: str) -> list[Live]:
+        """What Invoke-Command learns from Get-VM: objects, or that there is no such cmdlet."""
+        try:
+            return self._commands.invoke("Hyper-V\\Get-VM", {by: value}, [], [])
+        except CmdletError as error:
+            if error.record.reason == "CommandNotFoundException":
+                raise inside.module_missing(call) from None
+            return []
+
+    # What this simulator has no model for; a test or a later model may override it.
 
     def command(self, line: str, chunks: Sequence[str]) -> list[t.Any]:
         """Run a command line in the host's shell."""
@@ -175,7 +205,7 @@ class Session:
     def _invoke_call(self, step: Json, said: _Said) -> list[t.Any]:
         records: list[Record] = []
         objects: list[t.Any] = []
-        power.wait(self.host, CALL_SECONDS)
+        self._wait(CALL_SECONDS)
         try:
             objects = self._call(step, records, said.notes)
             if _has(step, "where"):
@@ -184,6 +214,7 @@ class Session:
             objects = []
             said.faults.append(error.record)
         said.faults += records
+        self._check_visit()
         return objects
 
     def _call(self, step: Json, records: list[Record], notes: list[str]) -> list[t.Any]:
@@ -286,7 +317,15 @@ class Session:
         milliseconds = round(1000 * every)
         if milliseconds < 0:
             raise NotSimulated(f"a wait of {every} s")
-        power.wait(self.host, milliseconds / 1000)
+        self._wait(milliseconds / 1000)
+
+    def _wait(self, seconds: float) -> None:
+        """Time passes; a session in a guest ends there and then when its VM goes off meanwhile."""
+        power.wait(self.host, seconds)
+        self._check_visit()
+
+    def _check_visit(self) -> None:
+        self._visit.check()
 
     def _fault(self, record: Record) -> Json:
         record = messages.localise(self.host.language, record)

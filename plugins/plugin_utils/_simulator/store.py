@@ -15,6 +15,7 @@ import pathlib
 import tempfile
 import typing as t
 
+from . import tree
 from .model import Host
 from .profiles import load_profile
 from .schema import ProfileError, from_plain, to_plain
@@ -51,11 +52,13 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
 
 def _load(path: pathlib.Path) -> Host:
     try:
-        return from_plain(Host, json.loads(path.read_text(encoding="utf-8")), "state")
+        host = from_plain(Host, json.loads(path.read_text(encoding="utf-8")), "state")
     except (OSError, ValueError, ProfileError) as error:
         raise ProfileError(
             f"{path} is not a state file of this version of the simulator ({error}). Remove it, and the host starts again from its profile."
         ) from None
+    tree.link(host)
+    return host
 
 
 def _save(path: pathlib.Path, host: Host) -> None:
@@ -72,10 +75,15 @@ def _save(path: pathlib.Path, host: Host) -> None:
 
 
 def _append(path: pathlib.Path, entries: Iterable[Entry]) -> None:
-    lines = [json.dumps(dataclasses.asdict(entry), ensure_ascii=False) + "\n" for entry in entries]
+    lines = [json.dumps(_line(entry), ensure_ascii=False) + "\n" for entry in entries]
     if lines:
         with path.open("a", encoding="utf-8") as file:
             file.writelines(lines)
+
+
+def _line(entry: Entry) -> dict[str, t.Any]:
+    """An entry as the journal has it; where it ran stands there only if that was in a guest."""
+    return {name: value for name, value in dataclasses.asdict(entry).items() if name != "inside" or value}
 
 
 def _beside(path: pathlib.Path, ending: str) -> pathlib.Path:

@@ -91,3 +91,13 @@ def _span_text(value: timedelta) -> str:
     days = f"{value.days}." if value.days else ""
     rest = f".{value.microseconds:06d}0" if value.microseconds else ""
     return f"{sign}{days}{value.seconds // 3600:02d}:{value.seconds // 60 % 60:02d}:{value.seconds % 60:02d}{rest}"
+
+
+def same_file(one: str | None, other: str | None) -> bool:
+    """Windows paths compare without case, and both slashes separate."""
+    return one is not None and other is not None and file_key(one) == file_key(other)
+
+
+def file_key(path: str) -> str:
+    """What two spellings of a Windows path have in common."""
+    return path.replace("/", "\\").lower()

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from . import ids, network_objects, power
 from .calls import Live
 from .model import GB, MB
+from .text import file_key, same_file
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -630,7 +631,7 @@ class VHD(Live):
             "PhysicalSectorSize": 4096,
             "BlockSize": lambda live: 0 if live.disk.type == "Fixed" else 32 * MB,
             "ParentPath": lambda live: live.disk.parent or "",
-            "DiskIdentifier": lambda live: ids.guid(live.host, "disk", power.file_key(live.disk.path)).upper(),
+            "DiskIdentifier": lambda live: ids.guid(live.host, "disk", file_key(live.disk.path)).upper(),
             "FragmentationPercentage": None,
             "Alignment": 1,
             "Attached": lambda live: live.attached,
@@ -647,7 +648,7 @@ class VHD(Live):
     @property
     def attached(self) -> bool:
         """Whether a VM that is on holds the file."""
-        return any(vm.state in power.ON and any(power.same_file(drive.path, self.disk.path) for drive in vm.drives) for vm in self.host.vms)
+        return any(vm.state in power.ON and any(same_file(drive.path, self.disk.path) for drive in vm.drives) for vm in self.host.vms)
 
 
 class Job(Live):

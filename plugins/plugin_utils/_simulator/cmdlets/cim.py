@@ -10,8 +10,10 @@ import re
 import typing as t
 from datetime import datetime, timedelta
 
+from .. import tree
 from ..calls import CmdletError, NotSimulated
 from ..network_objects import CimInstance, Win32Instance
+from ..ping import PingStatus, ping
 from ..simulates import refuse_unless, simulate
 
 if t.TYPE_CHECKING:
@@ -21,7 +23,7 @@ if t.TYPE_CHECKING:
     from ..model import Host
 
 _BEGINNING = datetime(2026, 1, 1)
-"""When the host started, and simulated second 0."""
+"""Simulated second 0."""
 
 _SKUS = (("Datacenter", 8), ("Standard", 7), ("Enterprise", 4), ("Education", 121), ("Pro", 48), ("Home", 101))
 _FILTER = re.compile(r"\s*Name\s*=\s*(?:'([^']*)'|\"([^\"]*)\")\s*", re.IGNORECASE)
@@ -45,7 +47,7 @@ _NAMES = {
 
 def hypervisor_present(host: Host) -> bool:
     """Some hypervisor is below this Windows: its own, that of VBS, or the one whose VM it is (facts 7)."""
-    return host.nested or host.hypervisor_running or host.vbs_status == 2
+    return host.nested or tree.hypervisor_runs(host) or host.vbs_status == 2
 
 
 def _sku(host: Host) -> int:
@@ -53,7 +55,9 @@ def _sku(host: Host) -> int:
 
 
 def _visible(self: Win32Instance) -> bool:
-    """Windows sees the processor's virtualization only while no hypervisor is below it (facts 7)."""
+    """Windows sees the processor's virtualization only while no hypervisor of its own is below it (facts 7)."""
+    if self.host.machine is not None:
+        return tree.extensions_visible(self.host) and not tree.hypervisor_runs(self.host) and self.host.vbs_status != 2
     return not hypervisor_present(self.host)
 
 
@@ -68,7 +72,7 @@ class OperatingSystem(Win32Instance):
         "ProductType": lambda self: 1 if self.host.client else 3,
         "OperatingSystemSKU": lambda self: _sku(self.host),
         "CSName": lambda self: self.host.name,
-        "LastBootUpTime": lambda self: _BEGINNING,
+        "LastBootUpTime": lambda self: _BEGINNING + timedelta(seconds=self.host.booted),
         "LocalDateTime": lambda self: _BEGINNING + timedelta(seconds=self.host.clock),
         "TotalVisibleMemorySize": lambda self: self.host.memory // 1024,
     }
@@ -128,9 +132,9 @@ class VmmsService(Win32Instance):
     properties: t.ClassVar[Mapping[str, Callable[[t.Any], t.Any]]] = {
         "Name": lambda self: "vmms",
         "DisplayName": lambda self: "Hyper-V Virtual Machine Management",
-        "State": lambda self: "Running" if self.host.vmms_running else "Stopped",
+        "State": lambda self: "Running" if tree.vmms_runs(self.host) else "Stopped",
         "Status": lambda self: "OK",
-        "Started": lambda self: self.host.vmms_running,
+        "Started": lambda self: tree.vmms_runs(self.host),
         "StartMode": lambda self: "Auto",
     }
 
@@ -141,6 +145,7 @@ _CLASSES: Mapping[str, type[Win32Instance]] = {
     "win32_computersystem": ComputerSystem,
     "win32_service": VmmsService,
     "win32_deviceguard": DeviceGuard,
+    "win32_pingstatus": PingStatus,
 }
 _NAMESPACES = {"win32_deviceguard": "root/microsoft/windows/deviceguard"}
 _USUAL = "root/cimv2"
@@ -148,7 +153,7 @@ _USUAL = "root/cimv2"
 
 @simulate("CimCmdlets\\Get-CimInstance", "ClassName Namespace Filter Property OperationTimeoutSec Shallow KeyOnly QueryDialect")
 def get_cim_instance(call: Call) -> Iterator[CimInstance]:
-    """Only by class, with no filter but a service's name."""
+    """Only by class, with no filter but a service's name and what to ping."""
     refuse_unless(call, "KeyOnly", False)
     refuse_unless(call, "QueryDialect")
     asked = str(call.get("ClassName") or "")
@@ -164,6 +169,9 @@ def get_cim_instance(call: Call) -> Iterator[CimInstance]:
     if kind is VmmsService:
         yield from _service(call)
         return
+    if kind is PingStatus:
+        yield ping(call.host, str(call.get("Filter") or ""), _only(call))
+        return
     refuse_unless(call, "Filter", "")
     yield kind(call.host, _only(call))
 
@@ -172,7 +180,7 @@ def _service(call: Call) -> Iterator[VmmsService]:
     asked = _FILTER.fullmatch(str(call.get("Filter") or ""))
     if not asked or (asked[1] or asked[2] or "").lower() != "vmms":
         raise NotSimulated(f"services with the filter {call.get('Filter')!r}: only Name='vmms'")
-    if call.host.vmms_running or call.host.hyperv_module:
+    if tree.hyperv_works(call.host):
         yield VmmsService(call.host, _only(call))
 
 

@@ -12,9 +12,10 @@ import typing as t
 from .. import cdxml
 from ..calls import NotSimulated
 from ..model import Nat, StaticMapping
-from ..network_objects import NAT_SETTINGS, NetNat, NetNatStaticMapping, has_ip, switch_of
+from ..network_objects import NAT_SETTINGS, NetNat, NetNatStaticMapping
 from ..simulates import simulate
 from ..text import same_text
+from ..wiring import has_ip, switch_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,10 +126,10 @@ def get_net_nat_static_mapping(call: Call) -> list[NetNatStaticMapping]:
 
 @simulate(
     "NetNat\\Add-NetNatStaticMapping",
-    "NatName Protocol ExternalIPAddress ExternalPort InternalIPAddress InternalPort",
+    "NatName Protocol RemoteExternalIPAddressPrefix ExternalIPAddress ExternalPort InternalIPAddress InternalPort",
 )
 def add_net_nat_static_mapping(call: Call) -> Iterator[NetNatStaticMapping]:
-    """A port that is mapped already is the duplicate name error, 52, whichever NAT has it (facts 5.5)."""
+    """A port that is mapped already is the duplicate name error, 52, whichever NAT has it (facts 5.5), a reserved one is 32."""
     cdxml.writers_only(call)
     nat = next((item.nat for item in _nats(call.host) if same_text(item.nat.name, call.get("NatName"))), None)
     if nat is None:
@@ -141,9 +142,12 @@ def add_net_nat_static_mapping(call: Call) -> Iterator[NetNatStaticMapping]:
         external_port=call.get("ExternalPort"),
         internal_address=_address(call, "InternalIPAddress"),
         internal_port=call.get("InternalPort") or call.get("ExternalPort"),
+        remote_prefix=call.get("RemoteExternalIPAddressPrefix") or "0.0.0.0/0",
     )
     if any(_same_door(new, mapping) for mapping in known):
         cdxml.fail(call, 52)
+    if any(taken.protocol == new.protocol and taken.first <= new.external_port <= taken.last for taken in call.host.reserved_ports):
+        cdxml.fail(call, 32)
     nat.mappings.append(new)
     yield NetNatStaticMapping(call.host, nat, new)
 

@@ -18,14 +18,11 @@ from ..network_objects import (
     VMInternalNetworkAdapter,
     VMNetworkAdapter,
     VMSwitch,
-    external_switch_on,
-    management_adapters,
-    physical_adapter,
-    switch_of,
 )
 from ..simulates import refuse_unless, simulate
 from ..text import ordinal_upper, same_text
 from ..wildcards import has_wildcards, matcher
+from ..wiring import external_switch_on, management_adapters, physical_adapter, switch_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -374,9 +371,14 @@ def _join_host(host: Host, switch: Switch) -> None:
 
 
 def _move_addresses(host: Host, old: HostAdapter, new: HostAdapter) -> None:
+    """All that TCP/IP was told about one adapter goes to another."""
     for address in host.addresses:
-        if address.adapter == old.index:
-            address.adapter = new.index
+        address.adapter = new.index if address.adapter == old.index else address.adapter
+    for route in host.routes:
+        route.adapter = new.index if route.adapter == old.index else route.adapter
+    new.dhcp = new.dhcp if old.dhcp is None else old.dhcp
+    new.dns = old.dns or new.dns
+    old.dhcp, old.dns = None, []
 
 
 def _add_management_adapter(host: Host, switch: Switch, name: str) -> HostAdapter:
@@ -405,6 +407,7 @@ def _first_free(name: str, numbered: str, taken: list[str]) -> str:
 def _drop_host_adapter(host: Host, gone: HostAdapter) -> None:
     host.adapters[:] = [adapter for adapter in host.adapters if adapter is not gone]
     host.addresses[:] = [address for address in host.addresses if address.adapter != gone.index]
+    host.routes[:] = [route for route in host.routes if route.adapter != gone.index]
 
 
 def _leave_host(host: Host, switch: Switch) -> None:

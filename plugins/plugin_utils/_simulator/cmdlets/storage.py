@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .. import power
+from .. import power, systems
 from ..calls import NotSimulated
 from ..lookup import WRONG_STATE, as_list, device_failure, fail, for_each, full_id, get_each, vm_not_found, vms_of
 from ..model import MB, Disk, Drive
 from ..schema import Size
 from ..simulates import simulate
+from ..text import file_key, same_file
 from ..vm_objects import VHD, DriveLive, drive_object
 
 if t.TYPE_CHECKING:
@@ -33,8 +34,8 @@ _PHYSICAL: t.Final = re.compile(r"Disk [0-9]+ ")
 
 def find_disk(host: Host, path: str) -> Disk | None:
     """The file of that path, whatever the spelling."""
-    key = power.file_key(path)
-    return next((disk for disk in host.disks if power.file_key(disk.path) == key), None)
+    key = file_key(path)
+    return next((disk for disk in host.disks if file_key(disk.path) == key), None)
 
 
 def file_exists(call: Call, path: str) -> t.NoReturn:
@@ -86,7 +87,7 @@ def _create(call: Call, path: str) -> Disk:
     extension = path.lower().rpartition(".")[2]
     if extension not in ("vhd", "vhdx"):
         fail(call, "InvalidParameter", f"{failed} The file name has to end in .vhd or .vhdx.")
-    disk = Disk(path=path, size=Size(call.get("SizeBytes", 0)), type="Fixed" if call.get("Fixed") else "Dynamic")
+    disk = Disk(path=path, size=Size(call.get("SizeBytes", 0)), type="Fixed" if call.get("Fixed") else "Dynamic", empty=True)
     if "ParentPath" in call.values:
         _make_child(call, disk, failed, extension)
     if disk.size % 4096 or not 3 * MB <= disk.size <= (2040 * 1024**3 if extension == "vhd" else 64 * _TIB):
@@ -108,7 +109,7 @@ def _make_child(call: Call, disk: Disk, failed: str, extension: str) -> None:
         )
     if not parent.path.lower().endswith(f"vhd{extension[3:]}"):
         fail(call, "InvalidParameter", f"{failed} The parent has another format.")
-    disk.type, disk.parent, disk.size = "Differencing", parent.path, disk.size or parent.size
+    disk.type, disk.parent, disk.size, disk.empty = "Differencing", parent.path, disk.size or parent.size, False
 
 
 @simulate("Hyper-V\\Resize-VHD", "Path SizeBytes Passthru")
@@ -118,10 +119,10 @@ def resize_vhd(call: Call) -> Iterable[t.Any]:
     def resize(path: str) -> None:
         disk = _existing(call, path)
         failed = f"Failed to resize the virtual disk.\n\nThe system failed to resize '{path}'."
-        if any(power.same_file(other.parent, disk.path) for other in call.host.disks):
+        if any(same_file(other.parent, disk.path) for other in call.host.disks):
             fail(call, "OperationFailed", f"{failed} It is the parent of another disk.")
         for vm in call.host.vms:
-            if vm.state in power.ON and any(d.controller == "IDE" and power.same_file(d.path, disk.path) for d in vm.drives):
+            if vm.state in power.ON and any(d.controller == "IDE" and same_file(d.path, disk.path) for d in vm.drives):
                 fail(call, "OperationFailed", f"{failed}\n\nThe operation cannot be performed while the object is in use.")
         size = call.values["SizeBytes"]
         if size % 4096 or (size < disk.size and not disk.path.lower().endswith("x")):
@@ -185,6 +186,8 @@ def _add(call: Call, vm: Vm, kind: t.Literal["hard", "dvd"], place: tuple[t.Any,
         device_failure(call, vm, _DRIVES[kind], "InvalidState", WRONG_STATE, verb="add")
     if call.get("Path"):
         drive.path = _medium(call, vm, kind, call.values["Path"])
+    if kind == "hard" and vm.state in _OFF:
+        systems.expect(vm)
     vm.drives.append(drive)
 
 
@@ -201,7 +204,7 @@ def _medium(call: Call, vm: Vm, kind: t.Literal["hard", "dvd"], path: str) -> st
         # the kind as in gh:MicrosoftDocs/windows-powershell-docs#2286
         reason = f"Attachment '{path}' not found. Error: 'The system cannot find the file specified.' (0x80070002)"
         device_failure(call, vm, _MEDIA[kind], "OperationFailed", reason, verb="add")
-    users = [] if kind == "dvd" else [one for one in call.host.vms if any(power.same_file(d.path, path) for d in one.drives)]
+    users = [] if kind == "dvd" else [one for one in call.host.vms if any(same_file(d.path, path) for d in one.drives)]
     if any(one is vm or one.state in power.ON for one in users):
         reason = f"The operation cannot be performed while the object is in use. Attachment '{path}'."
         device_failure(call, vm, _MEDIA[kind], "OperationFailed", reason, verb="add")
@@ -258,6 +261,8 @@ def remove_hard_drive(call: Call) -> Iterable[t.Any]:
         vm, drive = pair
         if vm.state not in _OFF and (vm.state != "Running" or drive.controller == "IDE"):
             device_failure(call, vm, _DRIVES["hard"], "InvalidState", WRONG_STATE, verb="remove")
+        if vm.state in _OFF and drive is systems.boot_drive(vm):
+            systems.leave(call.host, vm)
         vm.drives[:] = [one for one in vm.drives if one is not drive]
 
     return for_each(call, _drive_targets(call, "VMHardDiskDrive", "hard"), remove)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import ids, power
+from .. import ids, power, systems
 from ..calls import NotSimulated
 from ..lookup import as_list, fail, for_each, full_id, unique, vms_called, vms_of, wrong_state
-from ..model import MB, Adapter, Disk, Drive, Memory, Vm
+from ..model import MB, Adapter, Disk, Drive, Guest, Memory, Vm
 from ..schema import Size
 from ..simulates import refuse_unless, simulate
 from ..text import same_text
@@ -83,6 +83,8 @@ def new_vm(call: Call) -> Iterable[t.Any]:
     switch = _switch(call, call.values["SwitchName"]) if call.get("SwitchName") else None
     vm.adapters = [Adapter(id=ids.new_guid(host), switch=switch.id if switch else None)]
     disk = _first_disk(call)
+    # one without a disk starts something all the same, from the network, say
+    vm.guest = Guest(installed=disk is None, from_disk=True)
     if generation == 1:
         vm.drives.append(Drive(kind="dvd", controller="IDE", number=1, location=0))
     if disk is not None:
@@ -127,7 +129,7 @@ def _first_disk(call: Call) -> Disk | None:
         path = f"{host.virtual_hard_disk_path}\\{path}"
     if find_disk(host, path) is not None:
         file_exists(call, path)
-    return Disk(path=path, size=Size(call.values["NewVHDSizeBytes"]))
+    return Disk(path=path, size=Size(call.values["NewVHDSizeBytes"]), empty=True)
 
 
 def _boot_device(call: Call, vm: Vm) -> None:
@@ -220,6 +222,8 @@ def _remove(call: Call, vm: Vm) -> None:
         wrong_state(call, f"'{vm.name}' failed to be removed. {full_id(vm)}")
     while vm.checkpoints:
         power.merge_checkpoint(call.host, vm, len(vm.checkpoints) - 1)
+    power.stop_inside(vm, graceful=False)
+    systems.leave(call.host, vm)
     _drop(call.host, vm)
 
 

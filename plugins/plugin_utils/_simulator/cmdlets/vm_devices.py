@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .. import ids, power
+from .. import ids, power, tree
 from ..calls import NotSimulated
 from ..lookup import WRONG_STATE, as_list, device_failure, fail, for_each, full_id, get_each, vm_not_found, vm_of, vms_of, wrong_state
 from ..model import GB, MB, Checkpoint, Disk, Memory
 from ..schema import Size
 from ..simulates import refuse_unless, simulate
-from ..text import same_text
+from ..text import file_key, same_text
 from ..vm_objects import (
     LARGEST_MEMORY,
     SERVICES,
@@ -158,7 +158,7 @@ def _check_running(call: Call, vm: Vm, wish: dict[str, t.Any]) -> None:
     for name, value in wish.items():
         if name not in takes or not takes[name](value, getattr(vm.memory, name)):
             device_failure(call, vm, "Memory", "InvalidState", "")
-    hot = power.version_key(vm.version) >= (6, 2) and power.services_up(call.host, vm) and not vm.guest.hyperv_running
+    hot = power.version_key(vm.version) >= (6, 2) and power.services_up(call.host, vm) and not tree.hyperv_inside(vm)
     if "startup" in wish and not hot:
         # facts 3.1: the guest has to play along, and does not while Hyper-V runs in it
         device_failure(call, vm, "Memory", "InvalidState", "")
@@ -336,9 +336,9 @@ def _checkpoint(call: Call, vm: Vm) -> None:
     name = call.get("SnapshotName") or f"{vm.name} - ({len(vm.checkpoints) + 1})"
     kind: t.Literal["Standard", "Production"] = "Standard" if vm.checkpoint_type == "Standard" else "Production"
     vm.checkpoints.append(Checkpoint(name=name, id=ids.new_guid(call.host), type=kind))
-    known = {power.file_key(disk.path): disk for disk in call.host.disks}
+    known = {file_key(disk.path): disk for disk in call.host.disks}
     for drive in vm.drives:
-        below = known.get(power.file_key(drive.path)) if drive.kind == "hard" and drive.path else None
+        below = known.get(file_key(drive.path)) if drive.kind == "hard" and drive.path else None
         if below is not None:
             stem, _dot, extension = below.path.rpartition(".")
             extension = "avhd" if extension.lower() in ("vhd", "avhd") else "avhdx"

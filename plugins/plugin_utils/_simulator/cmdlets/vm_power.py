@@ -114,7 +114,7 @@ def _shut_down(call: Call, vm: Vm, job: Job | None) -> None:
     if force:
         seconds = power.FORCED_SHUTDOWN_SECONDS if seconds is None else min(seconds, power.FORCED_SHUTDOWN_SECONDS)
     if seconds is not None and (vm.move is None or vm.move.at > host.clock + seconds):
-        vm.move = Move(state="Off", at=host.clock + seconds)
+        vm.move = Move(state="Off", at=host.clock + seconds, graceful=not guest.ignores_shutdown and seconds == guest.shutdown_seconds)
     if job is not None:
         started = vm.started
         job.unfinished.append(lambda: vm.state == "Running" and vm.started == started)
@@ -161,7 +161,7 @@ def restart(call: Call, vm: Vm, job: Job | None) -> None:
         fail(call, "InvalidOperation", "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.")
     if vm.state != "Running":
         wrong_state(call, f"'{vm.name}' failed to restart.")
-    vm.move, vm.started = None, call.host.clock
+    power.restart(call.host, vm, graceful=False)
     if call.get("Wait"):
         _wait_for(call, vm)
 

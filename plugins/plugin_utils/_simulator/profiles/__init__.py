@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import itertools
 import pathlib
@@ -14,21 +15,23 @@ import typing as t
 
 import yaml
 
-from .. import ids
-from ..model import MB, Disk, Host, HostAdapter
+from .. import ids, tree, wiring
+from ..model import MB, OF_THE_VM, Disk, Host, HostAdapter, Route, Vm
 from ..schema import ProfileError, from_plain
 from ..text import ordinal_upper, same_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..model import Adapter, Switch, Vm
+    from ..model import Adapter, Address, Guest, Switch
 
 Plain = dict[str, t.Any]
 
 _FOLDER = pathlib.Path(__file__).parent
 _BUILT_IN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DESCRIPTION = "Hyper-V Virtual Ethernet Adapter"
+_LONGEST_NAME = 15
+"""Of a Windows computer."""
 
 
 def shipped() -> list[str]:
@@ -48,9 +51,37 @@ def load_profile(name: str) -> Host:
 
 
 def complete(host: Host) -> None:
-    """Fill in what a profile leaves out, and refuse what no host can be; a complete host is left as it is."""
-    for step in (_name_things, _connect, _add_management_adapters, _place_addresses, _fill_vms, _register_disks, _check):
-        step(host)
+    """Fill in what a profile leaves out, and refuse what no host can be, at any depth; a complete host is left as it is."""
+    try:
+        for step in (_take_devices, _name_things, _connect, _add_management_adapters, _place_addresses, _fill_vms, _register_disks):
+            step(host)
+        _check(host)
+        _add_lans(host)
+    except ProfileError as error:
+        place = tree.place(host).removesuffix(".")
+        raise ProfileError(f"{place}: {error}" if place else str(error)) from None
+    for vm in host.vms:
+        complete_inside(host, vm)
+    for index, disk in enumerate(host.disks):
+        if disk.guest is not None:
+            _try_guest(host, disk.guest, f"{tree.place(host)}disks[{index}].guest.windows")
+
+
+def complete_inside(host: Host, vm: Vm) -> None:
+    """The same for the Windows in a VM, if there is one."""
+    inside = vm.guest.windows
+    if inside is not None:
+        inside.outer, inside.machine = host, vm
+        complete(inside)
+
+
+def _try_guest(host: Host, guest: Guest, place: str) -> None:
+    """Find out whether a VM can start what is on a disk; it is completed only in that VM, because each VM has ids of its own."""
+    vm = Vm(name=place, id=ids.guid(host, place), version=host.default_version, guest=copy.deepcopy(guest))
+    try:
+        complete_inside(host, vm)
+    except ProfileError as error:
+        raise ProfileError(f"{place}: {error}") from None
 
 
 # --- files ---
@@ -87,13 +118,62 @@ def _read(path: pathlib.Path, before: tuple[pathlib.Path, ...]) -> Plain:
         raise ProfileError(f"{path}: {error}") from None
     if not isinstance(plain, dict):
         raise ProfileError(f"{path}: expected a mapping, found {plain!r}")
-    base = plain.pop("based_on", None)
-    if base is None:
-        return plain
-    if not isinstance(base, str):
-        raise ProfileError(f"{path}: based_on: expected a name or a path, found {base!r}")
-    merged: Plain = _merged(_read(_path(base, path.parent), (*before, path.resolve())), plain)
+    before = (*before, path.resolve())
+    plain = _with_guests(plain, path, before, "")
+    below = _base(plain, path, before, "based_on")
+    merged: Plain = _merged(below, {key: value for key, value in plain.items() if key != "based_on"})
     return merged
+
+
+def _base(plain: Plain, path: pathlib.Path, before: tuple[pathlib.Path, ...], place: str) -> Plain:
+    """What a mapping is based on, or nothing."""
+    base = plain.get("based_on")
+    if base is None:
+        return {}
+    if not isinstance(base, str):
+        raise ProfileError(f"{path}: {place}: expected a name or a path, found {base!r}")
+    try:
+        found = _path(base, path.parent)
+    except ProfileError as error:
+        raise ProfileError(f"{path}: {place}: {error}") from None
+    return _read(found, before)
+
+
+def _with_guests(plain: Plain, path: pathlib.Path, before: tuple[pathlib.Path, ...], place: str) -> Plain:
+    """The mapping with what each guest in it is based on laid below that guest."""
+    filled = dict(plain)
+    for key in ("vms", "disks"):
+        if isinstance(plain.get(key), list):
+            filled[key] = [_with_guest(thing, path, before, f"{place}{key}[{number}]") for number, thing in enumerate(plain[key])]
+    return filled
+
+
+def _with_guest(thing: t.Any, path: pathlib.Path, before: tuple[pathlib.Path, ...], place: str) -> t.Any:
+    guest = thing.get("guest") if isinstance(thing, dict) else None
+    windows = guest.get("windows") if isinstance(guest, dict) else None
+    if not isinstance(guest, dict) or not isinstance(windows, dict):
+        return thing
+    place = f"{place}.guest.windows"
+    own = next((key for key in OF_THE_VM if key in windows), None)
+    if own:
+        raise ProfileError(f"{path}: {place}.{own}: a guest has it from its VM, so say it there")
+    windows = _with_guests(windows, path, before, f"{place}.")
+    below = _without_machine(_base(windows, path, before, f"{place}.based_on"))
+    merged = _merged(below, {key: value for key, value in windows.items() if key != "based_on"})
+    if "name" in thing:
+        merged = {"name": str(thing["name"]).upper()[:_LONGEST_NAME], **merged}
+    return {**thing, "guest": {**guest, "windows": merged}}
+
+
+def _without_machine(plain: Plain) -> Plain:
+    """A host's Windows without the machine that it runs on: its network adapters and their addresses go, too."""
+    adapters = [one for one in plain.get("adapters", []) if isinstance(one, dict) and "switch" not in one]
+    physical = {adapter.get("name") for adapter in adapters}
+    kept = {key: value for key, value in plain.items() if key not in (*OF_THE_VM, "adapters")}
+    for key in ("addresses", "routes"):
+        if key in plain:
+            kept[key] = [one for one in plain[key] if not isinstance(one, dict) or one.get("on") not in physical]
+    return kept
 
 
 def _merged(below: t.Any, above: t.Any) -> t.Any:
@@ -103,6 +183,21 @@ def _merged(below: t.Any, above: t.Any) -> t.Any:
 
 
 # --- what a profile leaves out ---
+
+
+def _take_devices(host: Host) -> None:
+    """The physical adapters of a guest are those of its VM, in their order; a profile may name them."""
+    if host.machine is None:
+        return
+    known = {adapter.device for adapter in host.adapters}
+    ports = [port.id for port in host.machine.adapters if port.id not in known]
+    for adapter in host.adapters:
+        if adapter.switch is None and not adapter.device:
+            if not ports or adapter.mac:
+                why = "its MAC address is the VM's" if ports else f"the VM has no more than {len(host.machine.adapters)} network adapters"
+                raise ProfileError(f"adapter {adapter.name!r}: {why}")
+            adapter.device = ports.pop(0)
+    tree.refresh(host)
 
 
 def _name_things(host: Host) -> None:
@@ -163,17 +258,34 @@ def _description(host: Host, adapter: HostAdapter) -> str:
 
 
 def _place_addresses(host: Host) -> None:
-    for address in host.addresses:
-        if address.on:
-            named = [adapter for adapter in host.adapters if same_text(adapter.name, address.on)]
+    for adapter in host.adapters:
+        if adapter.gateway:
+            host.routes.append(Route(next_hop=adapter.gateway, adapter=adapter.index))
+            adapter.gateway = ""
+    places: list[tuple[str, Address | Route]] = [(f"address {address.address}", address) for address in host.addresses]
+    places += [(f"route to {route.destination}", route) for route in host.routes]
+    for what, one in places:
+        if one.on:
+            named = [adapter for adapter in host.adapters if same_text(adapter.name, one.on)]
             if len(named) != 1:
-                raise ProfileError(f"address {address.address}: no adapter {address.on!r}; there are {_names(host.adapters)}")
-            address.adapter, address.on = named[0].index, ""
-        # binding an adapter to an external switch moves its addresses to the management adapter
-        taken = next((switch for switch in host.switches if switch.type == "External" and _binds(host, switch, address.adapter)), None)
-        manager = next((adapter for adapter in host.adapters if taken and adapter.switch == taken.id), None)
+                raise ProfileError(f"{what}: no adapter {one.on!r}; there are {_names(host.adapters)}")
+            one.adapter, one.on = named[0].index, ""
+    # binding an adapter to an external switch moves what TCP/IP was told about it to the management adapter
+    for adapter in host.adapters:
+        taken = next((switch for switch in host.switches if switch.type == "External" and _binds(host, switch, adapter.index)), None)
+        manager = next((other for other in host.adapters if taken and other.switch == taken.id), None)
         if manager:
-            address.adapter = manager.index
+            for _what, one in places:
+                one.adapter = manager.index if one.adapter == adapter.index else one.adapter
+            manager.dns, adapter.dns = adapter.dns or manager.dns, []
+            manager.dhcp, adapter.dhcp = manager.dhcp if adapter.dhcp is None else adapter.dhcp, None
+
+
+def _add_lans(host: Host) -> None:
+    """What is behind the physical adapters stays what it is, whatever the host is told about its addresses later."""
+    for adapter in host.adapters if host.machine is None else ():
+        if adapter.switch is None and adapter.lan is None:
+            adapter.lan = wiring.known_lan(host, adapter)
 
 
 def _binds(host: Host, switch: Switch, index: int) -> bool:
@@ -220,7 +332,7 @@ def _register_disks(host: Host) -> None:
 
 
 def _check(host: Host) -> None:
-    for part in (_check_doubles, _check_network, _check_mishaps):
+    for part in (_check_doubles, _check_network, _check_mishaps, _check_machine):
         part(host)
     if host.default_version not in host.supported_versions:
         raise ProfileError(f"default_version {host.default_version!r} is none of supported_versions")
@@ -248,8 +360,36 @@ def _check_network(host: Host) -> None:
         _parse(ipaddress.ip_interface, f"{address.address}/{address.prefix_length}", "addresses")
         if all(adapter.index != address.adapter for adapter in host.adapters):
             raise ProfileError(f"address {address.address}: say with `on` which adapter has it")
+    for route in host.routes:
+        _check_route(host, route)
+    for adapter in host.adapters:
+        _check_leased(host, adapter)
     for nat in host.nats:
         _parse(ipaddress.ip_network, nat.prefix, f"NAT {nat.name!r}")
+
+
+def _check_route(host: Host, route: Route) -> None:
+    place = f"route to {route.destination}"
+    _parse(ipaddress.IPv4Network, route.destination, place)
+    _parse(ipaddress.IPv4Address, route.next_hop, place)
+    if all(adapter.index != route.adapter for adapter in host.adapters):
+        raise ProfileError(f"{place}: say with `on` by which adapter it leads")
+
+
+def _check_leased(host: Host, adapter: HostAdapter) -> None:
+    place, lease = f"adapter {adapter.name!r}", adapter.lease
+    if (lease is not None or adapter.lan is not None) and (host.machine is not None or adapter.switch is not None):
+        raise ProfileError(f"{place}: only a physical adapter of an outermost host has a lease and a lan; for others both follow")
+    if adapter.lan is not None:
+        _parse(ipaddress.IPv4Network, adapter.lan.prefix, f"{place}: lan")
+        for router in adapter.lan.routers:
+            _parse(ipaddress.IPv4Address, router, f"{place}: lan")
+    for server in (*adapter.dns, *(lease.dns if lease else ()), *(adapter.lan.dns if adapter.lan else ())):
+        _parse(ipaddress.IPv4Address, server, f"{place}: dns")
+    if lease is not None:
+        _parse(ipaddress.IPv4Interface, f"{lease.address}/{lease.prefix_length}", f"{place}: lease")
+        if lease.gateway:
+            _parse(ipaddress.IPv4Address, lease.gateway, f"{place}: lease")
 
 
 def _check_mishaps(host: Host) -> None:
@@ -259,6 +399,17 @@ def _check_mishaps(host: Host) -> None:
     for index, event in enumerate(host.events):
         if event.process < 1:
             raise ProfileError(f"events[{index}]: processes are counted from 1")
+
+
+def _check_machine(host: Host) -> None:
+    """A VM in a VM cannot be on where that one is off, or has no hypervisor inside."""
+    on = next((vm for vm in host.vms if vm.state not in {"Off", "OffCritical", "Saved"}), None)
+    if host.machine is None or on is None:
+        return
+    if host.machine.state in {"Off", "OffCritical"}:
+        raise ProfileError(f"VM {on.name!r} cannot be {on.state}: VM {host.machine.name!r}, which it is in, is off")
+    if not tree.hypervisor_runs(host):
+        raise ProfileError(f"VM {on.name!r} cannot be {on.state}: no hypervisor runs in VM {host.machine.name!r}, which it is in")
 
 
 def _unique(values: Iterable[t.Any], text: str) -> None:
@@ -332,7 +483,26 @@ def _check_processor(host: Host, vm: Vm) -> str | None:
     return None
 
 
-_VM_CHECKS = (_check_version, _check_memory, _check_generation, _check_drives, _check_processor)
+def _check_role(host: Host, vm: Vm) -> str | None:
+    runs = vm.state not in {"Off", "OffCritical", "Saved"}
+    return f"it is {vm.state}, and hyperv is {host.hyperv}" if runs and not tree.hyperv_works(host) else None
+
+
+def _check_guest(host: Host, vm: Vm) -> str | None:
+    del host
+    guest = vm.guest
+    if guest.windows is None:
+        return None
+    if not guest.installed:
+        return "guest.windows says what is inside, and guest.installed that there is nothing"
+    if guest.hyperv_running:
+        return "guest.hyperv_running: guest.windows tells whether Hyper-V runs inside"
+    if any(adapter.addresses for adapter in vm.adapters):
+        return "adapters: the addresses of a guest with guest.windows stand there"
+    return None
+
+
+_VM_CHECKS = (_check_role, _check_guest, _check_version, _check_memory, _check_generation, _check_drives, _check_processor)
 
 
 def _names(things: Iterable[t.Any]) -> str:

@@ -6,7 +6,7 @@ import typing as t
 
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import binder, commands
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import CMDLETS, Call, CmdletError, Live
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Adapter, Address, Host, HostAdapter, Switch, Vm
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Adapter, Address, Host, HostAdapter, Lan, Switch, Vm
 
 commands.load()
 
@@ -46,7 +46,7 @@ def lab() -> Host:
     """A running and a stopped VM, an internal switch with a gateway, an external one, and a network card to spare."""
     host = Host(
         adapters=[
-            HostAdapter(name="Ethernet", description="Card", index=4, id="a4" * 16, mac="3CECEF000004"),
+            HostAdapter(name="Ethernet", description="Card", index=4, id="a4" * 16, mac="3CECEF000004", lan=Lan(prefix="10.0.0.0/24")),
             HostAdapter(name="Spare", description="Card #2", index=5, id="a5" * 16, mac="3CECEF000005"),
             HostAdapter(
                 name="vEthernet (VmNAT)",

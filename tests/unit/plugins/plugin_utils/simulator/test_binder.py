@@ -203,15 +203,15 @@ def test_the_book_is_complete() -> None:
         modules[signature.module] = modules.get(signature.module, 0) + 1
     assert modules == {
         "Hyper-V": 54,
-        "NetTCPIP": 9,
+        "NetTCPIP": 11,
         "NetNat": 7,
         "Dism": 3,
         "ServerManager": 3,
         "NetAdapter": 2,
-        "DnsClient": 2,
+        "DnsClient": 3,
         "CimCmdlets": 2,
         "Microsoft.PowerShell.Core": 2,
-        "Microsoft.PowerShell.Management": 1,
+        "Microsoft.PowerShell.Management": 5,
         "Microsoft.PowerShell.Utility": 2,
     }
     with pytest.raises(ValueError, match="no signatures of version '2012'"):
@@ -228,6 +228,8 @@ def test_the_book_is_complete() -> None:
         ("CimCmdlets\\Get-CimInstance", "Microsoft.Management.Infrastructure.CimCmdlets.GetCimInstanceCommand", True),
         ("Microsoft.PowerShell.Core\\Receive-Job", "Microsoft.PowerShell.Commands.ReceiveJobCommand", True),
         ("NetNat\\New-NetNat", "New-NetNat", False),
+        ("DnsClient\\Set-DnsClientServerAddress", "Set-DnsClientServerAddress", False),
+        ("DnsClient\\Resolve-DnsName", "Microsoft.DnsClient.Commands.ResolveDnsName", True),
     ],
 )
 def test_whose_error_it_is(cmdlet: str, class_name: str, compiled: bool) -> None:

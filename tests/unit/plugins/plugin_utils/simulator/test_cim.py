@@ -51,9 +51,19 @@ def test_device_guard_has_a_namespace_of_its_own() -> None:
     assert run(Host(rights="denied"), GET, **GUARD).errors == [("HRESULT 0x80041003", "PermissionDenied")]
 
 
-@pytest.mark.parametrize(("running", "module", "states"), [(True, True, ["Running"]), (False, True, ["Stopped"]), (False, False, [])])
-def test_the_service(running: bool, module: bool, states: list[str]) -> None:
-    assert run(Host(vmms_running=running, hyperv_module=module), GET, **SERVICE).column("State") == states
+@pytest.mark.parametrize(
+    ("host", "states"),
+    [
+        (Host(), ["Running"]),
+        (Host(vmms_running=False), ["Stopped"]),
+        (Host(hyperv_module=False), ["Running"]),
+        (Host(hyperv="uninstall_pending"), ["Running"]),
+        (Host(hyperv="install_pending"), []),
+        (Host(hyperv="absent"), []),
+    ],
+)
+def test_the_service(host: Host, states: list[str]) -> None:
+    assert run(host, GET, **SERVICE).column("State") == states
 
 
 def test_properties_that_were_not_asked_for_are_null() -> None:

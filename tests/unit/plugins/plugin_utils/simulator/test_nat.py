@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Address, Host, HostAdapter, Nat, Switch
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Address, Host, HostAdapter, Nat, PortRange, Switch
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator.network_calls import ICS, Answer, lab, run
 
 GET, NEW, SET, REMOVE = (f"NetNat\\{verb}-NetNat" for verb in ("Get", "New", "Set", "Remove"))
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - no socket is bound
 MAPPINGS, ADD_MAPPING, REMOVE_MAPPING = (f"NetNat\\{verb}-NetNatStaticMapping" for verb in ("Get", "Add", "Remove"))
 DUPLICATE = ("Windows System Error 52", "NotSpecified")
+RESERVED = ("Windows System Error 32", "NotSpecified")
+SERVICE, START = (f"Microsoft.PowerShell.Management\\{verb}-Service" for verb in ("Get", "Start"))
 INCORRECT = ("Windows System Error 87", "InvalidArgument")
 
 
@@ -145,3 +147,51 @@ def test_mappings(host: Host) -> None:
     assert run(host, MAPPINGS).column("StaticMappingID") == [1]
     run(host, REMOVE, Name="n")
     assert run(host, MAPPINGS) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("port", "protocol", "errors"),
+    [
+        (49999, "TCP", []),
+        (50000, "TCP", [RESERVED]),
+        (50099, "TCP", [RESERVED]),
+        (50100, "TCP", []),
+        (50000, "UDP", []),
+    ],
+)
+def test_a_reserved_port_is_not_given_away(host: Host, port: int, protocol: str, errors: list[tuple[str, str]]) -> None:
+    host.reserved_ports.append(PortRange(first=50000, last=50099))
+    new(host, "n", "192.168.100.0/24")
+    assert add(host, port, protocol=protocol).errors == errors
+    assert len(host.nats[0].mappings) == (not errors)
+
+
+def test_a_mapping_is_for_everybody_or_for_some(host: Host) -> None:
+    new(host, "n", "192.168.100.0/24")
+    add(host, 80)
+    parameters = {"NatName": "n", "Protocol": "TCP", "ExternalIPAddress": EVERYWHERE, "InternalIPAddress": "192.168.100.2"}
+    run(host, ADD_MAPPING, **parameters, ExternalPort=81, RemoteExternalIPAddressPrefix="192.0.2.0/24")
+    assert run(host, MAPPINGS).column("RemoteExternalIPAddressPrefix") == ["0.0.0.0/0", "192.0.2.0/24"]
+
+
+def test_no_nat_is_active_without_its_service(host: Host) -> None:
+    new(host, "n", "192.168.100.0/24")
+    add(host, 80)
+    host.winnat_running = False
+    assert run(host, SERVICE, Name="winnat").column("Status") == ["Stopped"]
+    assert run(host, GET).column("Active") == run(host, MAPPINGS).column("Active") == ["False"]
+    assert run(host, START, Name="WinNat").errors == []
+    assert run(host, SERVICE, Name="winnat").column("Status") == ["Running"]
+    assert run(host, GET).column("Active") == run(host, MAPPINGS).column("Active") == ["True"]
+
+
+def test_starting_the_service_takes_an_administrator(host: Host) -> None:
+    host.winnat_running, host.rights = False, "denied"
+    assert run(host, START, Name="winnat").errors == [("CouldNotStartService", "OpenError")]
+    assert not host.winnat_running
+
+
+@pytest.mark.parametrize("name", ["Get-Service", "Start-Service"])
+def test_other_services_are_not_simulated(host: Host, name: str) -> None:
+    with pytest.raises(NotSimulated):
+        run(host, f"Microsoft.PowerShell.Management\\{name}", Name=["winnat", "vmms"])

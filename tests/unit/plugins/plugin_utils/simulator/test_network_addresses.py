@@ -1,4 +1,4 @@
-"""IP addresses, adapters, interfaces and routes of the host."""
+"""IP addresses, adapters and interfaces of the host."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import typing as t
 import pytest
 
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import binder
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator.network_calls import lab, run
 
 if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host
 
 GET, NEW, SET, REMOVE = (f"NetTCPIP\\{verb}-NetIPAddress" for verb in ("Get", "New", "Set", "Remove"))
-ADAPTER, INTERFACE, ROUTE = "NetAdapter\\Get-NetAdapter", "NetTCPIP\\Get-NetIPInterface", "NetTCPIP\\Get-NetRoute"
+ADAPTER, INTERFACE = "NetAdapter\\Get-NetAdapter", "NetTCPIP\\Get-NetIPInterface"
 NOT_FOUND = "CmdletizationQuery_NotFound"
 EXISTS = ("Windows System Error 87", "InvalidArgument")
 
@@ -105,11 +104,9 @@ def test_no_static_address_without_a_link(host: Host) -> None:
     assert run(host, NEW, IPAddress="10.9.0.1", InterfaceIndex=5, PolicyStore="ActiveStore").column("Store") == ["ActiveStore"]
 
 
-def test_a_prefix_length_is_a_byte_and_a_gateway_is_not_modelled(host: Host) -> None:
+def test_a_prefix_length_is_a_byte(host: Host) -> None:
     with pytest.raises(binder.BindingError):
         run(host, NEW, IPAddress="10.9.0.1", InterfaceIndex=6, PrefixLength=256)
-    with pytest.raises(NotSimulated):
-        run(host, NEW, IPAddress="10.9.0.1", InterfaceIndex=6, DefaultGateway="10.9.0.254")
 
 
 def test_a_static_address_ends_the_lease(host: Host) -> None:
@@ -167,11 +164,3 @@ def test_what_adapters_get_selects(host: Host, parameters: dict[str, t.Any], nam
 def test_the_two_spellings_of_a_mac_address(host: Host) -> None:
     shown = run(host, ADAPTER, InterfaceIndex=6).one
     assert (shown.get("MacAddress"), shown.get("PermanentAddress")) == ("00-15-5D-00-00-06", "00155D000006")
-
-
-def test_routes_come_from_addresses(host: Host) -> None:
-    found = run(host, ROUTE, InterfaceIndex=6, AddressFamily="IPv4").one
-    assert found.get("DestinationPrefix") == "192.168.100.0/24"
-    assert found.get("NextHop") == "0.0.0.0"  # noqa: S104 - no socket is bound
-    with pytest.raises(NotSimulated):
-        run(host, ROUTE, DestinationPrefix="0.0.0.0/0")
