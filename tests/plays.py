@@ -87,6 +87,7 @@ class Play:
 
 def _in_a_fork(command: list[str], log: pathlib.Path, env: Mapping[str, str]) -> int:
     from ansible.cli.playbook import PlaybookCLI  # once in the parent, so that no child pays for it  # noqa: PLC0415
+    from ansible.utils.vars import load_extra_vars, load_options_vars  # noqa: PLC0415
 
     child = os.fork()
     if child:
@@ -100,6 +101,8 @@ def _in_a_fork(command: list[str], log: pathlib.Path, env: Mapping[str, str]) ->
             os.dup2(out.fileno(), 2)
             sys.stdin, sys.stdout, sys.stderr = nothing, out, out
             warnings.simplefilter("ignore")  # pytest made errors of them
+            for keeps, what in ((load_options_vars, "options_vars"), (load_extra_vars, "extra_vars")):
+                setattr(keeps, what, None)  # those of the command line; a VariableManager in the parent has kept others
             try:
                 cli = PlaybookCLI(command)
                 cli.parse()

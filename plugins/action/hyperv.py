@@ -42,8 +42,8 @@ class ActionModule(ActionBase):
             self._refuse_what_cannot_work()
             super().run(tmp, task_vars)
             options = self._options(resource, secrets)
-            transport = ConnectionTransport(self._connection, self._log(module))
-            result = converge(resource, options, transport.run, check_mode=bool(self._task.check_mode), diff=bool(self._task.diff))
+            transport = ConnectionTransport(self._connection, self._log(module), self._say(module))
+            result = converge(resource, options, transport, check_mode=bool(self._task.check_mode), diff=bool(self._task.diff))
         except HypervError as error:
             result = failed(error)
         warning = self._environment_warning()
@@ -77,10 +77,17 @@ class ActionModule(ActionBase):
     def _options(self, resource: Resource, secrets: set[str]) -> Options:
         parameters = dict(self._task.args)
         secrets |= resource.SPEC.secrets(parameters)
-        return resource.SPEC.validate(parameters).but(connection_address=self._play_context.remote_addr)
+        context = self._play_context
+        # PowerShell Direct needs no network, so there is no address that a task could cut off
+        address = None if self._connection.transport == "hyperlab.nested.psdirect" else context.remote_addr
+        return resource.SPEC.validate(parameters).but(connection_address=address, connection_port=context.port)
 
     def _log(self, module: str) -> t.Callable[[str], None]:
         return lambda text: Display().vvv(f"{module}: {text}", host=self._play_context.remote_addr)
+
+    def _say(self, module: str) -> t.Callable[[str], None]:
+        """For what takes so long that somebody may ask: shown with -v."""
+        return lambda text: Display().v(f"{module}: {text}", host=self._play_context.remote_addr)
 
 
 def _resource(module: str) -> Resource:

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import pathlib
+import time
 import typing as t
+from dataclasses import dataclass, field
 
 from ansible.errors import AnsibleConnectionFailure
 
@@ -18,7 +21,9 @@ from ..module_utils._errors import BadReply, RunnerRefused, Unsupported
 from ..module_utils._steps import Answer, Credential, Fault, From, Row, Step, Until
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..module_utils._steps import Value
 
 T = t.TypeVar("T")
 
@@ -50,14 +55,44 @@ class HostLost(AnsibleConnectionFailure):
 
     _include_cause_message = False  # it is in the message; ansible-core before 2.19 does not know this
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether it is no use to wait and try again."""
+        cause = self.__cause__
+        while isinstance(cause, GuestLost) and not cause.in_vain:
+            cause = cause.__cause__
+        return isinstance(cause, GuestLost)
+
+
+class GuestLost(AnsibleConnectionFailure):
+    """The way into a guest broke, on its host or in the guest itself (plugins/connection/psdirect.py)."""
+
+    _include_cause_message = False  # as above
+    in_vain = False
+    """Whether it is no use to wait and try again."""
+
+    def __init__(self, message: str, *, nothing_ran: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_ran = nothing_ran
+        """Whether it is certain that nothing of what was sent ran in the guest."""
+
 
 class ConnectionTransport:
     """Runs steps on the inventory host, each call in one remote PowerShell process."""
 
-    def __init__(self, connection: Connection, log: t.Callable[[str], None] = lambda text: None) -> None:
+    lost = HostLost
+
+    def __init__(
+        self,
+        connection: Connection,
+        log: t.Callable[[str], None] = lambda text: None,
+        say: t.Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._connection = connection
         self._log = log
+        self.say = say
         self._processes = 0
+        self._pretended = 0.0
 
     def run(self, steps: Sequence[Step]) -> list[Answer]:
         """The answers to the steps; HostLost when the transport broke, BadReply when the runner did."""
@@ -65,30 +100,57 @@ class ConnectionTransport:
         self._processes += 1
         self._log(f"remote process {self._processes}: {len(steps)} steps, {len(request)} bytes")
         try:
-            code, stdout, stderr = self._connection.exec_command(command_line(), in_data=request, sudoable=False)
+            result = self._connection.exec_command(command_line(), in_data=request, sudoable=False)
         # Whatever a connection plugin lets through (its AnsibleConnectionFailure; requests', pywinrm's and pypsrp's own errors;
         # winrm's plain AnsibleError after standard input was lost): it raised, so nobody knows whether the command ran.
         # A task's timeout is no Exception, and passes.
         except Exception as error:
             raise HostLost(_lost(error, steps)) from error
-        return decode(steps, _text(stdout), _text(stderr), code, windows=_is_windows(self._connection))
+        return decode(steps, Printed.over(self._connection, result))
+
+    def reset(self) -> None:
+        """Forget the connection: the next process opens a new one, and says what is wrong with that."""
+        # close() for the shells of winrm and psrp, whose reset() would connect again at once; reset() for ssh's master
+        for forget in ("close", "reset"):
+            with contextlib.suppress(Exception):
+                getattr(self._connection, forget)()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass on the host; a pretended one has a clock of its own."""
+        let_time_pass = getattr(self._connection, "let_time_pass", None)
+        if let_time_pass is None:
+            time.sleep(seconds)
+        else:
+            let_time_pass(seconds)
+            self._pretended += seconds
+
+    def clock(self) -> float:
+        """Seconds on a clock that also knows the time that was only pretended to pass."""
+        return time.monotonic() + self._pretended
 
 
 def _lost(error: Exception, steps: Sequence[Step]) -> str:
     """What the connection said, what is known of that, and how the host may be now."""
     known = isinstance(error, AnsibleConnectionFailure)
     said = str(error).strip().rstrip(".:") if known else f"lost the host during the task ({type(error).__name__}: {error})"
-    return ". ".join(part for part in (said or "the connection failed", _REASONS.get(_number(error)), _outcome(steps)) if part)
+    return ". ".join(part for part in (said or "the connection failed", _REASONS.get(_number(error)), _outcome(error, steps)) if part)
 
 
-def _outcome(steps: Sequence[Step]) -> str:
+def _outcome(error: Exception, steps: Sequence[Step]) -> str:
+    if isinstance(error, GuestLost) and error.nothing_ran:
+        return "Nothing was run there; it is safe to run the task again"
     if all(step.verb_noun.startswith("Get-") for step in steps):
         return "The host was only being read, so nothing was changed; it is safe to run the task again"
     return "Whether the task's changes were made on the host is unknown; it is safe to run the task again: it plans on what is there then"
 
 
-def _number(error: Exception) -> int:
-    """The WSMan fault or HTTP status in an error of pywinrm or pypsrp, neither of which has to be installed; 0 for none."""
+def _number(error: BaseException | None) -> int:
+    """The WSMan fault or HTTP status in an error of pywinrm or pypsrp, neither of which has to be installed; 0 for none.
+
+    An error of a guest's connection has that of its host's connection as its cause.
+    """
+    while isinstance(error, GuestLost):
+        error = error.__cause__
     number = getattr(error, "wsman_fault_code", None) or getattr(error, "code", None)
     return number if isinstance(number, int) else 0
 
@@ -113,20 +175,84 @@ def _script(name: str) -> str:
     return pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one remote process is sent: the payload's JSON text, and the secrets that it refers to by number."""
+
+    payload: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, steps: Sequence[Mapping[str, t.Any]], secrets: Sequence[str]) -> Request:
+        """The request that has these steps, already as the runner reads them."""
+        return cls(json.dumps({"protocol": PROTOCOL, "steps": steps}), tuple(secrets))
+
+    @classmethod
+    def read(cls, data: bytes) -> Request:
+        """The request that `to_bytes` made these bytes of."""
+        first, *lines = data.decode("ascii").partition(" ")[2].removesuffix("\n").split("\n")
+        return cls(json.loads(first)["payload"], tuple(base64.b64decode(line).decode() for line in lines))
+
+    def to_bytes(self) -> bytes:
+        """What goes to standard input: a count, the runner and the payload as ASCII JSON, and a line for each secret."""
+        lines = [json.dumps({"runner": _script("_runner.ps1"), "payload": self.payload})]
+        lines += [base64.b64encode(secret.encode()).decode() for secret in self.secrets]
+        body = "\n".join(lines)
+        return f"{len(body)} {body}\n".encode("ascii")
+
+
 def encode(steps: Sequence[Step]) -> bytes:
-    """What goes to standard input: a count, the runner and the payload as ASCII JSON, and a line for each secret."""
-    payload, secrets = to_payload(steps)
-    lines = [json.dumps({"runner": _script("_runner.ps1"), "payload": payload})]
-    lines += [base64.b64encode(secret.encode()).decode() for secret in secrets]
-    body = "\n".join(lines)
-    return f"{len(body)} {body}\n".encode("ascii")
+    """What goes to standard input for these steps."""
+    return to_request(steps).to_bytes()
 
 
-def to_payload(steps: Sequence[Step]) -> tuple[str, list[str]]:
-    """The payload's JSON text, and the secrets that it refers to by number."""
+def to_request(steps: Sequence[Step]) -> Request:
+    """The request that these steps are."""
     secrets: list[str] = []
-    plain = {"protocol": PROTOCOL, "steps": [_step(step, secrets) for step in steps]}
-    return json.dumps(plain), secrets
+    return Request.of([_step(step, secrets) for step in steps], secrets)
+
+
+def inside(request: Request, before: Sequence[Step], parameters: Mapping[str, Value]) -> Request:
+    """The request to a host that takes another one into a guest, behind some steps of the host itself.
+
+    A secret has the same number at every level, so those of the inner request come first; the guest gets these and no other.
+    """
+    secrets = list(request.secrets)
+    steps = [_step(step, secrets) for step in before]
+    steps.append({"inside": request.payload, "parameters": _values(parameters, secrets), "secrets": [*range(len(request.secrets))]})
+    return Request.of(steps, secrets)
+
+
+LONGEST_SECRET = 65_536
+"""Characters; the bootstrap refuses a longer one."""
+_CHUNK_BYTES = LONGEST_SECRET // 4 * 3
+_OUTPUT = ("exit_code", "stdout", "stderr")
+
+
+def command(line: str, data: bytes) -> Request:
+    """The request that runs a command line in the system's shell with these bytes as its standard input.
+
+    The bytes are secrets in pieces, for a module's options are among them. A piece that did not come as long as it was sent
+    breaks the group before the command begins: the runner itself would take a missing one for an empty one.
+    """
+    chunks = [base64.b64encode(data[at : at + _CHUNK_BYTES]).decode() for at in range(0, len(data), _CHUNK_BYTES)]
+    stdin = [{"$secret": number} for number in range(len(chunks))]
+    arrived: list[Mapping[str, t.Any]] = [
+        {
+            "cmdlet": "Microsoft.PowerShell.Utility\\Write-Output",
+            "parameters": {"InputObject": stdin},
+            "where": {"Length": [f"'{length}" for length in sorted({len(chunk) for chunk in chunks})]},
+            "as": "arrived",
+            "group": "command",
+        },
+        {
+            "cmdlet": "Microsoft.PowerShell.Utility\\Write-Output",
+            "parameters": {"InputObject": {"$from": "arrived", "count": len(chunks)}},
+            "group": "command",
+        },
+    ]
+    run = {"command": f"'{line}", "stdin": stdin, "parameters": {}, "select": _OUTPUT, "group": "command"}
+    return Request.of([*(arrived if chunks else ()), run], chunks)
 
 
 def _step(step: Step, secrets: list[str]) -> dict[str, t.Any]:
@@ -193,21 +319,90 @@ def _from(value: From, secrets: list[str]) -> dict[str, t.Any]:
     return plain
 
 
-def decode(steps: Sequence[Step], stdout: str, stderr: str, code: int, *, windows: bool = True) -> list[Answer]:
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a remote process printed, and who `who` it was."""
+
+    stdout: str
+    stderr: str = ""
+    code: int = 0
+    windows: bool = True
+    who: str = "the host"
+
+    @classmethod
+    def over(cls, connection: Connection, result: tuple[int, bytes, bytes], who: str = "the host") -> Printed:
+        """What a connection returned."""
+        code, stdout, stderr = result
+        return cls(_text(stdout), _text(stderr), code, _is_windows(connection), who)
+
+
+def decode(steps: Sequence[Step], printed: Printed) -> list[Answer]:
     """The answers in what the host printed; anything that is not a whole answer of ours is an error."""
-    reply = _reply(stdout, stderr, code, windows)
+    reply = checked_reply(printed)
+    with _agreed_form(printed.who):
+        return [_answer(step, answer) for step, answer in zip(steps, _all_steps(reply, len(steps), printed.who), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What came of a step that takes a request into a guest: the guest's answer line, or faults."""
+
+    lines: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+def decode_inside(before: Sequence[Step], printed: Printed) -> tuple[list[Answer], Visit]:
+    """What the host itself answered to a request that `inside` made, and what came out of the guest."""
+    reply = checked_reply(printed)
+    with _agreed_form(printed.who):
+        *own, last = _all_steps(reply, len(before) + 1, printed.who)
+        answers = [_answer(step, answer) for step, answer in zip(before, own, strict=True)]
+        lines = tuple(_typed(str, line) for line in _list(last["output"]))
+        return answers, Visit(lines, tuple(_fault(fault) for fault in _list(last["errors"])))
+
+
+def decode_command(request: Request, printed: Printed) -> tuple[int, bytes, bytes]:
+    """Exit code, stdout and stderr of the command line of a request that `command` made."""
+    reply = checked_reply(printed)
+    with _agreed_form(printed.who):
+        last = _all_steps(reply, len(json.loads(request.payload)["steps"]), printed.who)[-1]
+        if "skipped" in last:
+            raise BadReply(
+                "only a part of the command's input arrived there, and it was not run", code="input_lost", fix="run the task again"
+            )
+        faults = [_fault(fault) for fault in _list(last["errors"])]
+        if faults:
+            raise BadReply(
+                f"{printed.who} could not run the command: {faults[0].message.strip()} [{faults[0].id}]", code="command_failed", fix=_REPORT
+            )
+        [row] = _rows(last["output"])
+        return _typed(int, row["exit_code"]), _bytes(row["stdout"]), _bytes(row["stderr"])
+
+
+def _bytes(plain: t.Any) -> bytes:
+    return base64.b64decode(_typed(str, plain), validate=True)
+
+
+def checked_reply(printed: Printed) -> Mapping[str, t.Any]:
+    """The runner's own answer in what was printed."""
+    reply = _reply(printed)
     if reply.get("refused") is not None:
         raise _refusal(str(reply["refused"]))
     if reply.get("protocol") != PROTOCOL:
         raise BadReply(
-            f"the host answered with protocol {reply.get('protocol')!r}, not {PROTOCOL}",
+            f"{printed.who} answered with protocol {reply.get('protocol')!r}, not {PROTOCOL}",
             code="protocol_mismatch",
             fix="use the same version of hyperlab.nested everywhere",
         )
+    return reply
+
+
+@contextlib.contextmanager
+def _agreed_form(who: str) -> Iterator[None]:
     try:
-        return _answers(steps, reply)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadReply(f"the host's answer has another form than agreed: {error!r}", code="reply_malformed", fix=_REPORT) from error
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise BadReply(f"{who} answered in another form than agreed: {error!r}", code="reply_malformed", fix=_REPORT) from error
 
 
 def _refusal(why: str) -> RunnerRefused:
@@ -215,26 +410,26 @@ def _refusal(why: str) -> RunnerRefused:
     return RunnerRefused(f"the runner refused: {msg}", code=f"runner_refused_{why}", fix=fix)
 
 
-def _answers(steps: Sequence[Step], reply: Mapping[str, t.Any]) -> list[Answer]:
+def _all_steps(reply: Mapping[str, t.Any], count: int, who: str) -> list[t.Any]:
+    """What was answered to each step, when it was to all of them."""
     answers = _list(reply.get("steps"))
     if reply.get("error") is not None:
         fault = _fault(reply["error"])
         raise BadReply(
-            f"the runner gave up after {len(answers)} of {len(steps)} steps: {fault.message} [{fault.id}]",
-            code="payload_refused",
-            fix=_REPORT,
+            f"the runner gave up after {len(answers)} of {count} steps: {fault.message} [{fault.id}]", code="payload_refused", fix=_REPORT
         )
-    if len(answers) != len(steps):
-        raise BadReply(f"the host answered to {len(answers)} steps of {len(steps)}", code="reply_incomplete", fix=_AGAIN)
-    return [_answer(step, answer) for step, answer in zip(steps, answers, strict=True)]
+    if len(answers) != count:
+        raise BadReply(f"{who} answered to {len(answers)} steps of {count}", code="reply_incomplete", fix=_AGAIN)
+    return answers
 
 
 _AGAIN = "run the task again: it plans on what is there then"
 _REPORT = "please report this with the output of ansible-playbook -vvv"
 
 
-def _reply(stdout: str, stderr: str, code: int, windows: bool) -> dict[str, t.Any]:
+def _reply(printed: Printed) -> dict[str, t.Any]:
     cut = False
+    stdout, who = printed.stdout, printed.who
     position = stdout.find(MARKER)
     while position >= 0:
         try:
@@ -246,16 +441,16 @@ def _reply(stdout: str, stderr: str, code: int, windows: bool) -> dict[str, t.An
                 return t.cast("dict[str, t.Any]", found["hyperlab"])
         position = stdout.find(MARKER, position + 1)
     if cut:
-        raise BadReply("the host's answer was cut; whether the changes were made is unknown", code="reply_cut", fix=_AGAIN)
-    said = " ".join((stderr or stdout).split())[:300] or "nothing"
-    if not windows:
+        raise BadReply(f"{who} answered only in part", code="reply_cut", fix=f"whether the changes were made is unknown; {_AGAIN}")
+    said = " ".join((printed.stderr or stdout).split())[:300] or "nothing"
+    if not printed.windows:
         raise Unsupported(
-            f"the inventory host did not start Windows PowerShell (exit code {code}); it said: {said}",
+            f"{who} did not start Windows PowerShell (exit code {printed.code}); it said: {said}",
             code="not_windows",
             fix="run this module against a Windows host, over winrm, psrp or ssh with ansible_shell_type=powershell",
         )
     raise BadReply(
-        f"the host did not answer (exit code {code}); it said: {said}",
+        f"{who} did not answer (exit code {printed.code}); it said: {said}",
         code="no_reply",
         fix="see that PowerShell starts on the host: ansible HOST -m ansible.builtin.raw -a 'PowerShell -NoProfile -Command 1'",
     )

@@ -7,6 +7,7 @@ import socket
 import traceback
 import typing as t
 
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import NobodyAnswers
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import command_line
 
 from . import effects
@@ -97,6 +98,8 @@ class RemoteHost:
         self.calls += 1
         try:
             result = self.machine.exec_command(command_line(), standard_input)
+        except NobodyAnswers:
+            result = (1, b"", b"")  # the process ends with Windows
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a silent host
             self.errors.append(traceback.format_exc())
             result = (70, b"", f"the test host failed: {error!r}".encode())

@@ -137,6 +137,14 @@ def test_wrong_options_are_refused_before_anything_is_read(hosts: Hosts) -> None
     assert hosts.untouched()
 
 
+def test_the_port_of_the_connection_is_not_forwarded(hosts: Hosts) -> None:
+    forward = {"external_port": 55986, "internal_address": "192.168.100.2"}
+    task = {"name": "it", "hyperlab.nested.hyperv_nat_switch": {"forwards": [forward]}}
+    refused = hosts.play([task], inventory=hosts.inventory(ansible_port=55986)).of("it")
+    assert refused.result["error_code"] == "port_of_host"
+    assert hosts.play([task]).of("it").result["changed"]
+
+
 def test_the_action_itself_is_no_module(hosts: Hosts) -> None:
     found = hosts.play([{"name": "it", "hyperlab.nested.hyperv": {"vms": "l1-b"}}]).of("it")
     assert found.status == "failed"

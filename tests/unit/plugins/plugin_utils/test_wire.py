@@ -18,10 +18,11 @@ from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Answ
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import (
     MARKER,
     ConnectionTransport,
+    Printed,
     command_line,
     decode,
     encode,
-    to_payload,
+    to_request,
 )
 
 TRANSCRIPTS = json.loads((pathlib.Path(__file__).parents[3] / "data" / "transcripts.json").read_text(encoding="utf-8"))
@@ -33,7 +34,7 @@ Json = dict[str, t.Any]
 
 
 def sent_step(step: Step) -> Json:
-    [plain] = json.loads(to_payload([step])[0])["steps"]
+    [plain] = json.loads(to_request([step]).payload)["steps"]
     return t.cast("Json", plain)
 
 
@@ -59,7 +60,7 @@ def test_a_step_with_everything() -> None:
 
 def test_what_only_the_planner_knows_stays_here() -> None:
     shown = From(save="vms", shown={"VMName": "l1-a"})
-    assert "l1-a" not in to_payload([Step("Hyper-V\\Get-VM", {"VM": shown}, absent=frozenset({"l1-a"}), poll=True)])[0]
+    assert "l1-a" not in to_request([Step("Hyper-V\\Get-VM", {"VM": shown}, absent=frozenset({"l1-a"}), poll=True)]).payload
 
 
 @pytest.mark.parametrize(
@@ -90,12 +91,12 @@ def test_values(value: t.Any, wire: t.Any) -> None:
 def test_secrets_go_beside_the_payload_in_the_order_of_their_numbers() -> None:
     undo = Step("M\\Set-X", {"B": Credential(user="u2", password="two")})
     nested = Step("M\\Set-X", {"A": Credential(user="u1", password="one")}, undo=undo)
-    payload, secrets = to_payload([nested, Step("M\\Set-X", {"A": Credential(user="u3", password=CANARY)})])
-    first, second = json.loads(payload)["steps"]
+    request = to_request([nested, Step("M\\Set-X", {"A": Credential(user="u3", password=CANARY)})])
+    first, second = json.loads(request.payload)["steps"]
     assert first["parameters"] == {"A": {"$credential": "'u1", "secret": 0}}
     assert first["undo"]["parameters"] == {"B": {"$credential": "'u2", "secret": 1}}
     assert second["parameters"]["A"] == {"$credential": "'u3", "secret": 2}
-    assert secrets == ["one", "two", CANARY]
+    assert request.secrets == ("one", "two", CANARY)
 
 
 def test_standard_input() -> None:
@@ -166,7 +167,7 @@ LINE = json.dumps(GOOD)
 
 
 def decoded(stdout: str, stderr: str = "", code: int = 0) -> list[Answer]:
-    return decode(STEPS, stdout, stderr, code)
+    return decode(STEPS, Printed(stdout, stderr, code))
 
 
 def plain(answers: t.Sequence[Answer]) -> list[t.Any]:
@@ -182,7 +183,7 @@ WHOLE = plain(decoded(LINE))
 
 def refusal(stdout: str, stderr: str = "", code: int = 0, *, steps: t.Sequence[Step] = STEPS, windows: bool = True) -> HypervError:
     with pytest.raises(HypervError) as caught:
-        decode(steps, stdout, stderr, code, windows=windows)
+        decode(steps, Printed(stdout, stderr, code, windows=windows))
     assert caught.value.msg
     assert caught.value.fix
     return caught.value
@@ -385,7 +386,7 @@ def test_what_a_real_powershell_answered(name: str) -> None:
     if "error" in reply:
         assert refusal(seen["stdout"], seen["stderr"], seen["rc"], steps=steps).code == "payload_refused"
         return
-    answers = decode(steps, seen["stdout"], seen["stderr"], seen["rc"])
+    answers = decode(steps, Printed(seen["stdout"], seen["stderr"], seen["rc"]))
     assert [len(answer.faults) for answer in answers] == [len(each.get("errors", ())) for each in reply["steps"]]
     assert [answer.skipped for answer in answers] == ["skipped" in each for each in reply["steps"]]
     assert [bool(answer.undo) for answer in answers] == ["undo" in each for each in reply["steps"]]
