@@ -5,20 +5,22 @@
 """Private: the one road: read, plan, write, read again, report. Nobody else looks at check mode.
 
 One remote process when nothing changes, two when something does, for up to CHUNK VMs; more go in chunks, all of which are
-read and planned before the first is written.
+read and planned before the first is written. A restart of the host takes as many more as it takes to see it back.
 """
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, replace
 
 from ._errors import BadReply, HypervError, Refused, RunnerRefused, SeveralErrors, from_fault
 from ._options import ordinal
-from ._outcome import failure, outcome_of, settled, with_missed
+from ._outcome import after_restart, failure, outcome_of, settled, with_missed, without
 from ._plan import Plan, with_power_cycle
 from ._render import command
 from ._report import PartResult, result
+from ._restart import RESTART, ask, patiently, wait
 from ._steps import Answer, Answers, Run, Step
 from ._vms import CHUNK
 
@@ -27,6 +29,7 @@ if t.TYPE_CHECKING:
 
     from ._options import Options, Spec
     from ._plan import Change
+    from ._restart import Transport
 
 
 class State(t.Protocol):
@@ -64,14 +67,16 @@ class Part:
     plan: Plan
 
 
-def converge(resource: Resource, options: Options, run: Run, *, check_mode: bool = False, diff: bool = False) -> dict[str, t.Any]:
+def converge(
+    resource: Resource, options: Options, transport: Transport, *, check_mode: bool = False, diff: bool = False
+) -> dict[str, t.Any]:
     """Bring the host to what the options want and return the task's result; raises HypervError before anything was written."""
-    parts = _planned(resource, options, run)
+    parts = patiently(options.get("answer_timeout"), transport, lambda: _planned(resource, options, transport.run))
     if check_mode:
         return result([_predicted(part) for part in parts], diff=diff)
     results: list[PartResult] = []
     for part in parts:
-        results.append(_done(resource, part, run))
+        results.append(_done(resource, part, transport))
         if results[-1].unknown:
             break  # the host's answers get lost: what is not begun is left
     return result(results, diff=diff)
@@ -133,23 +138,91 @@ def _checked(steps: Sequence[Step], answers: Sequence[Answer]) -> Answers:
 
 
 def _predicted(part: Part) -> PartResult:
-    plan = part.plan
+    plan, reboot = part.plan, part.plan.reboot
+    first = reboot is not None and reboot.before
+    last = reboot is not None and reboot.after
     return PartResult(
-        changes=plan.changes,
-        commands=tuple(command(step) for step in plan.steps if not step.poll),
+        changes=((reboot.change,) if reboot and first else ()) + plan.changes,
+        commands=(_RESTART,) * first + tuple(command(step) for step in plan.steps if not step.poll) + (_RESTART,) * last,
         power_cycled=plan.power_cycled,
         warnings=plan.warnings,
         state=part.state,
+        rebooted=first or last,
     )
 
 
-def _done(resource: Resource, part: Part, run: Run) -> PartResult:
+_RESTART = command(RESTART)
+MOST_RESTARTS = 2
+"""Of one task: installing the role may take two (facts 7)."""
+
+
+def _done(resource: Resource, part: Part, transport: Transport) -> PartResult:
     """The part, written and waited for."""
-    found = _written(resource, part, run) if part.plan.changes else _predicted(part)
+    if part.plan.reboot:
+        return _done_with_restarts(resource, part, transport)
+    found = _written(resource, part, transport.run) if part.plan.changes else _predicted(part)
     try:
-        return _waited(resource, part, found, run)
+        return _waited(resource, part, found, transport.run)
     except BadReply as error:
         return replace(found, failures=(*found.failures, failure(error)))
+
+
+def _done_with_restarts(resource: Resource, part: Part, transport: Transport) -> PartResult:
+    """The part, with the restarts that it needs: write, restart, wait, plan again, at most twice."""
+    warnings, written = part.plan.warnings, False
+    found = PartResult(changes=(), commands=(), power_cycled=(), warnings=warnings, state=part.state)
+    look = functools.partial(read, resource, part.options, transport.run)
+    for restarts in range(MOST_RESTARTS + 1):
+        plan, reboot = part.plan, part.plan.reboot
+        if plan.changes and written:
+            return _taken_back(found, plan)
+        if plan.changes and not (reboot and reboot.before):
+            found, written = _joined(found, _written(resource, part, transport.run)), True
+        if reboot is None or found.failures:
+            return found
+        if restarts == MOST_RESTARTS:
+            return _failed(found, reboot.endless)
+        try:
+            ask(reboot, transport)
+            found = replace(found, commands=(*found.commands, _RESTART), rebooted=True)
+            state = wait(reboot, transport, look)
+            if restarts == 0 and reboot.before:
+                found = replace(found, changes=(reboot.change, *found.changes))
+            # what Windows warned of before is that it had to be restarted
+            found = replace(found, state=state, warnings=warnings)
+            part = replace(part, state=state, plan=resource.plan(part.options, state))
+        except HypervError as error:
+            return _failed(found, error)
+    return found
+
+
+def _joined(found: PartResult, more: PartResult) -> PartResult:
+    """What was done before a restart and after it."""
+    return replace(
+        more,
+        changes=(*found.changes, *more.changes),
+        commands=(*found.commands, *more.commands),
+        warnings=tuple(dict.fromkeys((*found.warnings, *more.warnings))),
+        rebooted=found.rebooted,
+    )
+
+
+def _failed(found: PartResult, error: HypervError) -> PartResult:
+    done = [name for change in found.changes for name in change.attributes]
+    return replace(found, failures=(*found.failures, failure(error, done=done)))
+
+
+def _taken_back(found: PartResult, plan: Plan) -> PartResult:
+    """What was accepted before the restart and is planned once more after it: Windows has taken it back, and would again."""
+    missed = plan.changes
+    for change in missed:
+        error = after_restart(change)
+        found = replace(
+            found,
+            changes=tuple(kept for each in found.changes if (kept := without(each, missed)).attributes),
+            failures=(*found.failures, failure(error, change.subject.label, left=list(change.attributes))),
+        )
+    return found
 
 
 def _written(resource: Resource, part: Part, run: Run) -> PartResult:

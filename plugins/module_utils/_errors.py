@@ -17,6 +17,8 @@ HypervError
 │   ├── WrongState         wrong_state
 │   ├── OutOfMemory        out_of_memory
 │   ├── NatRefused         nat_refused              WinNAT knows a reason that Get-NetNat does not show
+│   ├── PortTaken          port_taken               another NAT forwards the port
+│   ├── PortReserved       port_reserved            Windows has the port reserved, or something uses it
 │   ├── AddressExists      address_in_use
 │   ├── StartFailed        start_failed
 │   └── TimedOut           timed_out
@@ -100,8 +102,8 @@ class HypervMissing(HostFault):
 
     code = "hyperv_missing"
     fix = (
-        "install the role with its tools: Install-WindowsFeature Hyper-V -IncludeManagementTools -Restart on Windows Server,"
-        " Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All on a client"
+        "install it with hyperv_feature (reboot=true); by hand: Install-WindowsFeature Hyper-V -IncludeManagementTools -Restart on"
+        " Windows Server, Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All on a client"
     )
 
 
@@ -147,6 +149,26 @@ class NatRefused(HostFault):
     fix = (
         "something that Get-NetNat does not list has that name or prefix, or has the NAT of this host: look at container networks"
         " (Get-HnsNetwork, docker network ls), Internet Connection Sharing and RRAS; remove it, or choose another nat_name and prefix"
+    )
+
+
+class PortTaken(HostFault):
+    """WinNAT refused a forward although no mapping that can be read has the port (facts 5.5)."""
+
+    code = "port_taken"
+    fix = (
+        "something that Get-NetNatStaticMapping does not list forwards that port: look at containers (docker ps, Get-HnsEndpoint);"
+        " stop it, or choose another external_port"
+    )
+
+
+class PortReserved(HostFault):
+    """Windows does not give the port away; the words about a file and another process mean no file (facts 5.5)."""
+
+    code = "port_reserved"
+    fix = (
+        "the port is reserved, or a program listens on it: see netsh interface ipv4 show excludedportrange protocol=tcp (or udp) and"
+        " netstat -ano, and choose an external_port below 49152 that neither shows"
     )
 
 
@@ -198,6 +220,7 @@ _BY_KIND: dict[str, type[HostFault]] = {
     "Hyperlab.Timeout": TimedOut,
     "InvalidState": WrongState,
     "OutOfMemory": OutOfMemory,
+    "PrivilegeNotEnabled": AccessDenied,
 }
 # Where the kind says nothing more than that it failed, the cmdlet does.
 _BY_CMDLET: dict[str, type[HostFault]] = {"StartVM": StartFailed}
@@ -205,10 +228,14 @@ _BY_CMDLET: dict[str, type[HostFault]] = {"StartVM": StartFailed}
 _BY_ID: dict[str, type[HostFault]] = {
     "Windows System Error 52,New-NetNat": NatRefused,
     "Windows System Error 87,New-NetNat": NatRefused,
+    "Windows System Error 52,Add-NetNatStaticMapping": PortTaken,
+    "Windows System Error 32,Add-NetNatStaticMapping": PortReserved,
     "Windows System Error 87,New-NetIPAddress": AddressExists,
     "Windows System Error 5010,New-NetIPAddress": AddressExists,
 }
 _BY_CATEGORY: dict[str, type[HostFault]] = {"PermissionDenied": AccessDenied}
+# DISM's errors have no kind; this one is Windows's ERROR_ELEVATION_REQUIRED.
+_BY_HRESULT: dict[int, type[HostFault]] = {-2147024156: AccessDenied}
 MAPPED = frozenset(_BY_KIND)
 
 
@@ -222,7 +249,8 @@ def from_fault(fault: Fault, doing: str, *, subject: str = "", reading: bool = F
     if reading and reached and fault.kind == "ObjectNotFound":
         return ChangedMeanwhile(f"{about}something was removed while {doing} read it [{fault.id}]", subject=subject)
     cmdlet = fault.id.rpartition(".")[2]
-    kind = _BY_ID.get(fault.id) or _BY_KIND.get(fault.kind) or _BY_CATEGORY.get(fault.category) or _BY_CMDLET.get(cmdlet) or HostFault
+    kind = _BY_ID.get(fault.id) or _BY_KIND.get(fault.kind) or _BY_HRESULT.get(fault.hresult)
+    kind = kind or _BY_CATEGORY.get(fault.category) or _BY_CMDLET.get(cmdlet) or HostFault
     if reading and fault.kind == "ObjectNotFound":
         kind = VmmsUnreachable
     if kind is ChangedMeanwhile:

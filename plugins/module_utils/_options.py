@@ -33,7 +33,8 @@ _UNITS = {"KB": 1024, "MB": MB, "GB": GB, "TB": 1024**4}
 class Options(Mapping[str, t.Any]):
     """The validated options of a task, as attributes; None means that the option was not given: not managed.
 
-    Beside them the action plugin puts `connection_address`, to which Ansible connects, for resources that must not cut it off.
+    Beside them the action plugin puts `connection_address` and `connection_port`, to which Ansible connects, for resources that must
+    not cut it off. An address of None: there is no network between. A port of None: not known.
     """
 
     __slots__ = ("_values",)

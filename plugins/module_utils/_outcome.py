@@ -53,6 +53,9 @@ def outcome_of(plan: Plan, answers: Sequence[Answer]) -> Outcome:
     read_again = [row for step, answer in script if step.save == STOPPED for row in answer.rows]
     stuck = {str(row["Id"]): row["State"] for row in read_again if row["State"] != "Off" and str(row["Id"]) in asked}
     by_step = {id(step): answer for step, answer in script}
+    for change in plan.changes:
+        if _judged(change, by_step):
+            broken.setdefault(change.subject.id, (change.steps[-1], by_step[id(change.steps[-1])]))
     fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
     return Outcome(
         done=tuple(change for change, fate in fates if fate == "done"),
@@ -88,12 +91,19 @@ def _fate(change: Change, by_step: Mapping[int, Answer], broken: Container[str |
 def _failure(group: str, step: Step, answer: Answer, fates: Sequence[tuple[Change, str]], script: Script, stuck: str | None) -> Failure:
     mine = [(change, fate) for change, fate in fates if change.subject.id == group]
     label = mine[0][0].subject.label
-    error = _explained(step, answer, label, stuck, script)
+    judged = [_judged(change, {id(step): answer}) for change, _its in mine]
+    error = next(filter(None, judged), None) or _explained(step, answer, label, stuck, script)
     stays = [command(own) for own, its in script if own.group == group and its.undo and its.undo.faults]
     if stays:
         error.msg += f"; what could not be taken back: {', '.join(stays)}"
     fate = {kind: [name for change, its in mine if its == kind for name in change.attributes] for kind in ("done", "undone", "left")}
     return failure(error, label, **fate)
+
+
+def _judged(change: Change, by_step: Mapping[int, Answer]) -> HypervError | None:
+    """The error that the change itself sees in the answer to its last step, if that is among these."""
+    answer = by_step.get(id(change.steps[-1])) if change.judge and change.steps else None
+    return change.judge(answer) if change.judge and answer and not answer.skipped else None
 
 
 def _explained(step: Step, answer: Answer, label: str, stuck: str | None, script: Script) -> HypervError:
@@ -106,6 +116,9 @@ def _explained(step: Step, answer: Answer, label: str, stuck: str | None, script
             fix="look at the guest: it was asked to shut down, may still do so, and is then not started again;"
             " raise shutdown_timeout, or set when_running=turn_off",
         )
+    if missing and step.lacking:
+        code, message = step.lacking
+        return HypervError(message, code=code, fix=step.hint)
     waited = [each for own, its in script if own.save == STOPPED for each in its.faults if each.kind != "Hyperlab.Timeout"]
     if missing and waited:
         return from_fault(waited[0], "Get-VM", subject=label)
@@ -143,7 +156,16 @@ def _not_applied(change: Change) -> Iterator[Failure]:
         yield failure(error, change.subject.label, left=[name])
 
 
-def _without(change: Change, missed: Sequence[Change]) -> Change:
+def after_restart(change: Change) -> HypervError:
+    """The error about a change that the host accepted, and that is gone after a restart."""
+    names = ", ".join(f"{name}={wanted!r} (now {found!r})" for name, (found, wanted) in change.attributes.items())
+    return NotApplied(
+        f"'{change.subject.label}': the host accepted {names}, and after the restart it is as before",
+        fix="Windows undid it while it started: look at its event log (Setup) and at C:\\Windows\\Logs\\CBS\\CBS.log",
+    )
+
+
+def without(change: Change, missed: Sequence[Change]) -> Change:
     """The change without the attributes that read otherwise afterwards."""
     names = {name for each in missed if each.subject.label == change.subject.label for name in each.attributes}
     return replace(change, attributes={name: pair for name, pair in change.attributes.items() if name not in names})
@@ -156,7 +178,7 @@ def with_missed(plan: Plan, outcome: Outcome, again: Plan, read_back: Answers) -
     missed = [change for change in differing if change.subject.label not in failed]
     labels = {change.subject.label for change in missed}
     moved = [mine for mine in _by_subject(plan.changes) if mine[0].subject.label in labels]
-    done = [_without(change, missed) for change in outcome.done]
+    done = [without(change, missed) for change in outcome.done]
     done += [change for mine in moved for change in _other_power_state(mine, read_back)]
     failures = [each for change in missed for each in _not_applied(change)]
     return replace(outcome, done=tuple(done), failures=(*outcome.failures, *failures))

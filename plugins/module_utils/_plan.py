@@ -15,6 +15,7 @@ from ._steps import BY_ID, From, Step, Until, renamed
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from ._steps import Answer
     from ._vms import Vm
 
 STOPPED = "stopped"
@@ -50,6 +51,8 @@ class Change:
     """Attribute to its value before and after, as a result shows them."""
     steps: tuple[Step, ...]
     needs_off: bool = False
+    judge: Callable[[Answer], HypervError | None] | None = None
+    """What the answer to the last step says beside its faults, or better than they do; None: it is what it seems."""
 
     @property
     def real(self) -> bool:
@@ -77,6 +80,35 @@ class Wait:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reboot:
+    """A restart of the inventory host, with the changes or for its own sake; converge() alone carries it out."""
+
+    subject: Subject
+    before: bool
+    """Windows waits for a restart already: first that one, then the changes."""
+    after: bool
+    """The changes need one."""
+    seconds: float
+    unready: Callable[[t.Any], str | None]
+    """Why the host is not back yet, by the state that was read last; None: it is, and can be planned on."""
+
+    @property
+    def endless(self) -> HypervError:
+        """The error when Windows waits for one more after all that a task may make."""
+        return HypervError(
+            f"{self.subject.label} was restarted, and Windows waits for yet another restart",
+            code="restart_pending",
+            subject=self.subject.label,
+            fix="look at its console; run the task again when Windows has finished",
+        )
+
+    @property
+    def change(self) -> Change:
+        """What a result says of a restart that nothing but itself asked for."""
+        return Change(subject=self.subject, attributes={"restart_pending": (True, False)}, steps=())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """The ordered difference between what is wanted and what was found."""
 
@@ -85,6 +117,7 @@ class Plan:
     ends: tuple[tuple[Vm, str], ...] = ()
     """VMs and the power state that each shall be in at the end, or GONE; any other VM ends as it was."""
     wait: Wait | None = None
+    reboot: Reboot | None = None
     opening: tuple[Step, ...] = ()
     """Steps of the power cycle before the changes."""
     closing: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
@@ -100,11 +133,12 @@ class Plan:
         *,
         ends: Iterable[tuple[Vm, str]] = (),
         wait: Wait | None = None,
+        reboot: Reboot | None = None,
     ) -> Plan:
         """A plan of the changes in which something differs; with errors nothing is planned at all."""
         raise_all(errors)
         real = tuple(_grouped(change) for change in changes if change.real)
-        return cls(changes=real, warnings=tuple(warnings), ends=tuple(ends), wait=wait)
+        return cls(changes=real, warnings=tuple(warnings), ends=tuple(ends), wait=wait, reboot=reboot)
 
     @property
     def steps(self) -> tuple[Step, ...]:

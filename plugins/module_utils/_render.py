@@ -44,7 +44,12 @@ def _parameter(name: str, value: t.Any) -> list[str]:
 
 _NAMING = ("Name", "Names", "Path", "Notes", "Prefix", "Address", "Alias", "Description", "Version")
 """Ends of parameters whose values are names or texts, and so are quoted; other words are the cmdlet's own: On, Internal."""
-_SWITCHES = frozenset({"TurnOff", "Save", "NoVHD", "Dynamic", "Fixed", "Differencing", "ManagementOS", "IncludeHidden"})
+_SWITCHES = frozenset(
+    (
+        *("TurnOff", "Save", "NoVHD", "Dynamic", "Fixed", "Differencing", "ManagementOS", "IncludeHidden"),
+        *("IncludeManagementTools", "Online", "All", "NoRestart", "ResetServerAddresses"),
+    )
+)
 
 
 class Verbatim(str):

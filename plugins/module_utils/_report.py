@@ -33,6 +33,8 @@ class PartResult:
     """Whether something that is no attribute of a change was left behind: what could not be taken back."""
     unknown: bool = False
     """Whether something may have been changed of which nobody knows, because the host's answer was lost."""
+    rebooted: bool = False
+    """Whether the host was restarted, or would be."""
 
 
 def result(parts: Sequence[PartResult], *, diff: bool) -> dict[str, t.Any]:
@@ -41,7 +43,7 @@ def result(parts: Sequence[PartResult], *, diff: bool) -> dict[str, t.Any]:
     failures = [each for part in parts for each in part.failures]
     shown: dict[str, t.Any] = {
         **_merged([part.state.result() for part in parts if part.state is not None]),
-        "changed": bool(changes) or any(part.unknown or part.touched for part in parts),
+        "changed": bool(changes) or any(part.unknown or part.touched or part.rebooted for part in parts),
         "changes": [
             {"subject": change.subject.label, "attribute": name, "before": before, "after": after}
             for change in changes
@@ -50,6 +52,8 @@ def result(parts: Sequence[PartResult], *, diff: bool) -> dict[str, t.Any]:
         "commands": [line for part in parts for line in part.commands],
         "power_cycled": [label for part in parts for label in part.power_cycled],
     }
+    if any(part.rebooted for part in parts):
+        shown["rebooted"] = True
     warnings = [text for part in parts for text in part.warnings]
     if warnings:
         shown["warnings"] = warnings

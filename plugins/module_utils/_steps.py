@@ -77,6 +77,9 @@ class Step:
     """A part of the plan that only looks or waits: it is not a command that a person would type."""
     hint: str = field(default="", kw_only=True)
     """The way out when the host refuses this step without a reason of which the error knows a better one."""
+    lacking: tuple[str, str] | None = field(default=None, kw_only=True)
+    """Error code and message when the object of this step is not as it must be, where that says more than that it was changed; its
+    way out is the hint."""
 
     @property
     def verb_noun(self) -> str:

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.hyperlab.nested.plugins.module_utils._converge import converge
 from ansible_collections.hyperlab.nested.plugins.module_utils._errors import HypervError
 from ansible_collections.hyperlab.nested.plugins.module_utils._report import failed
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import profiles, schema
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power, profiles, schema, tree
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import LocalHost
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import ConnectionTransport
 
@@ -27,12 +27,16 @@ COUNTERS = ("clock", "processes", "made", "events", "faults")
 
 
 class Lab:
-    """A host made of a profile."""
+    """A host made of a profile; or the Windows inside one of its running VMs, as a connection into that VM meets it."""
 
     transport = "hyperlab.nested.simulator"
 
-    def __init__(self, profile: dict[str, t.Any], address: str = "hv01.example") -> None:
+    def __init__(self, profile: dict[str, t.Any], address: str | None = "hv01.example", inside: str | None = None) -> None:
         self.host: Host = _host(profile)
+        if inside is not None:
+            [windows] = [vm.guest.windows for vm in self.host.vms if vm.name == inside]
+            assert windows is not None, f"the profile does not say what is inside {inside}"
+            self.host = windows
         self.address = address
         self.sent: list[bytes] = []
 
@@ -61,9 +65,13 @@ class Lab:
         resource = t.cast("Resource", importlib.import_module(f"{RESOURCES}.{module}"))
         try:
             parsed = resource.SPEC.validate(options).but(connection_address=self.address)
-            return converge(resource, parsed, ConnectionTransport(connection or self).run, check_mode=check_mode, diff=diff)
+            return converge(resource, parsed, self.patient(connection or self), check_mode=check_mode, diff=diff)
         except HypervError as error:
             return failed(error)
+
+    def patient(self, connection: Connection) -> Patient:
+        """What carries the task's steps."""
+        return Patient(connection, self)
 
     def plain(self) -> dict[str, t.Any]:
         """The host's configuration as data, for comparing."""
@@ -76,6 +84,20 @@ class Lab:
         for word in _words(path):
             value = _member(value, word) if isinstance(value, list) else getattr(value, word)
         return schema.to_plain(value) if dataclasses.is_dataclass(value) or isinstance(value, list) else value
+
+
+class Patient(ConnectionTransport):
+    """Waits on the lab's own clock, whatever lies between."""
+
+    def __init__(self, connection: Connection, lab: Lab) -> None:
+        super().__init__(connection)
+        self._lab = lab
+
+    def sleep(self, seconds: float) -> None:
+        power.wait(self._lab.host, seconds)
+
+    def clock(self) -> float:
+        return tree.lineage(self._lab.host)[0].clock
 
 
 def _host(profile: dict[str, t.Any]) -> Host:

@@ -1,9 +1,9 @@
 """Every case file, run by one function; what each case gets besides what it says:
 
 - check mode changes nothing and foretells the same changes and commands;
-- a run costs one remote process, or two with changes;
+- a run costs one remote process, or two with changes, unless the host was restarted and waited for;
 - the second run plans nothing;
-- VMs that were not named are as they were;
+- VMs that were not named are as they were, unless the host was restarted;
 - the commands are PowerShell;
 - the same outcome on a French host, and whether live objects show later changes or not;
 - no part of a payload in the result.
@@ -13,7 +13,8 @@ A case:
   profile: {based_on: server2022-intel, vms: [...]}   see docs/simulator.md
   module: hyperv_nested                               default: the folder's name
   options: {...}
-  connection: 192.0.2.10                              what Ansible connects to; default: a name
+  connection: 192.0.2.10                              what Ansible connects to; default: a name; null: there is no network between
+  inside: l1                                          the inventory host is the Windows in this VM
   expect:
     changed: true
     commands: [...]         exactly, in order
@@ -54,21 +55,26 @@ def name_of(path: pathlib.Path) -> str:
 
 def load(path: pathlib.Path) -> Case:
     case = yaml.load(path.read_text(encoding="utf-8"), profiles._Loader)  # noqa: S506 - a SafeLoader
-    unknown = set(case) - {"about", "profile", "module", "options", "connection", "expect", "again"}
+    unknown = set(case) - {"about", "profile", "module", "options", "connection", "inside", "expect", "again"}
     assert not unknown, f"{path}: {unknown}"
-    return {"module": path.parent.name, "again": True, "connection": "hv01.example", **case}
+    return {"module": path.parent.name, "again": True, "connection": "hv01.example", "inside": None, **case}
+
+
+def lab_of(case: Case, **variant: str) -> Lab:
+    return Lab({**case["profile"], **variant}, case["connection"], case["inside"])
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_case(path: pathlib.Path, request: pytest.FixtureRequest) -> None:
     case = load(path)
-    lab = Lab(case["profile"], case["connection"])
+    lab = lab_of(case)
     foretold = check_mode_changes_nothing(case, lab)
     before = lab.plain()
     result = lab.task(case["module"], case["options"])
     as_expected(case["expect"], lab, result)
     as_foretold(result, foretold)
-    others_untouched(case["options"], before, lab.plain())
+    if not result.get("rebooted"):
+        others_untouched(case["options"], before, lab.plain())
     commands_parse(result)
     assert "$from" not in json.dumps(result)
     record_payloads(request, name_of(path), lab)
@@ -80,7 +86,7 @@ def test_case(path: pathlib.Path, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_same_elsewhere(path: pathlib.Path, variant: dict[str, str]) -> None:
     case = load(path)
-    here, there = (Lab(profile, case["connection"]) for profile in (case["profile"], {**case["profile"], **variant}))
+    here, there = lab_of(case), lab_of(case, **variant)
     wanted, found = (without_texts(lab.task(case["module"], case["options"])) for lab in (here, there))
     assert found == wanted
 
@@ -116,6 +122,8 @@ def as_expected(expect: dict[str, t.Any], lab: Lab, result: dict[str, t.Any]) ->
     if expect.get("error_code"):
         assert result["msg"], shown
         assert result["fix"], shown
+    if result.get("rebooted") and "processes" not in expect:
+        return
     invalid = result.get("error_code") == "invalid_options"
     assert lab.host.processes == expect.get("processes", 0 if invalid else 2 if written(result) else 1), shown
 

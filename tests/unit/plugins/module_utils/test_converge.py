@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
 
+from ansible_collections.hyperlab.nested.plugins.module_utils._converge import converge
+from ansible_collections.hyperlab.nested.plugins.module_utils._options import Options, Spec
+from ansible_collections.hyperlab.nested.plugins.module_utils._plan import Plan, Reboot, Thing
+from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Answer, Answers, Row, Step
 from ansible_collections.hyperlab.nested.plugins.module_utils._vms import CHUNK
 from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
+
+if t.TYPE_CHECKING:
+    from ansible_collections.hyperlab.nested.plugins.module_utils._converge import Resource
 
 NAMES = [f"vm-{number}" for number in range(CHUNK + 10)]
 OPTIONS = {"when_running": "turn_off"}
@@ -137,3 +145,72 @@ def test_host_findings_stand_once() -> None:
     host = lab(nats=[{"name": "one", "prefix": "10.0.0.0/24"}, {"name": "two", "prefix": "10.1.0.0/24"}])
     codes = [finding["code"] for finding in host.task("hyperv_nested_info", {"vms": NAMES})["findings"]]
     assert codes.count("several_nats") == 1
+
+
+class Restless:
+    """A resource whose Windows waits for a restart again after each."""
+
+    SPEC = Spec()
+
+    @dataclasses.dataclass
+    class State:
+        boot: int
+
+        @classmethod
+        def from_answers(cls, options: Options, answers: Answers) -> Restless.State:
+            del options
+            row = answers.one("boot")
+            assert row is not None
+            return cls(boot=row["boot"])
+
+        def result(self) -> dict[str, t.Any]:
+            return {"boot": self.boot, "rebooted": False}
+
+    def queries(self, options: Options) -> tuple[Step, ...]:
+        del options
+        return (Step("X\\Get-X", save="boot"),)
+
+    def plan(self, options: Options, state: Restless.State) -> Plan:
+        del options
+        host = Thing(id="x", label="HV01")
+
+        def unready(now: Restless.State) -> str | None:
+            return "it is up still" if now.boot == state.boot else None
+
+        return Plan(reboot=Reboot(subject=host, before=True, after=False, seconds=60, unready=unready))
+
+
+class Booting:
+    """A transport to a host that restarts whenever it is asked to."""
+
+    lost = ConnectionError
+
+    def __init__(self) -> None:
+        self.boots = 0
+
+    def run(self, steps: t.Sequence[Step]) -> list[Answer]:
+        self.boots += sum(step.verb_noun == "Restart-Computer" for step in steps)
+        return [Answer(rows=(Row("boot", {"boot": self.boots}),)) for _step in steps]
+
+    def reset(self) -> None: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def clock(self) -> float:
+        return 0.0
+
+    def say(self, text: str) -> None: ...
+
+
+def test_a_host_is_restarted_twice_at_most() -> None:
+    host = Booting()
+    result = converge(t.cast("Resource", Restless()), Options({}), host)
+    assert (result["failed"], result["error_code"], result["changed"], host.boots) == (True, "restart_pending", True, 2)
+    assert (result["commands"], result["rebooted"], result["boot"]) == (["Restart-Computer"] * 2, True, 2)
+    assert result["changes"] == [{"subject": "HV01", "attribute": "restart_pending", "before": True, "after": False}]
+
+
+def test_check_mode_restarts_nothing() -> None:
+    host = Booting()
+    result = converge(t.cast("Resource", Restless()), Options({}), host, check_mode=True)
+    assert (result["commands"], result["rebooted"], host.boots) == (["Restart-Computer"], True, 0)

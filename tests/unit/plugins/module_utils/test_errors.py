@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -13,7 +14,7 @@ from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Faul
 
 CLASSES = {name: kind for name, kind in vars(_errors).items() if isinstance(kind, type) and issubclass(kind, HypervError)}
 BRANCH = re.compile(r"^(?P<indent>(?:│   |    )*)[├└]── (?P<name>\w+) +(?P<code>one code each|[a-z_]+)(?: |$)", re.MULTILINE)
-MAPS: dict[str, dict[str, type[HostFault]]] = {
+MAPS: dict[str, dict[t.Any, type[HostFault]]] = {
     name: value for name, value in vars(_errors).items() if name.startswith("_BY_") and isinstance(value, dict)
 }
 MAPPED = [(where, key, kind) for where, mapped in MAPS.items() for key, kind in mapped.items()]
@@ -47,6 +48,7 @@ def test_each_known_fault_is_an_error_with_a_code_and_a_way_out(where: str, key:
         "_BY_ID": lambda: fault(key),
         "_BY_CATEGORY": lambda: fault(category=key),
         "_BY_CMDLET": lambda: fault(cmdlet=key),
+        "_BY_HRESULT": lambda: dataclasses.replace(fault(), hresult=t.cast("int", key)),
     }[where]()
     error = from_fault(found, "Set-VMProcessor -VMName 'l1-a'", subject="l1-a")
     assert error.__class__ is kind
