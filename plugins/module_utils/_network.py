@@ -143,6 +143,11 @@ class Address:
         return self.origin == "Manual"
 
     @property
+    def removal(self) -> str:
+        """The command that removes it, for a message."""
+        return f"Remove-NetIPAddress -InterfaceIndex {self.index} -IPAddress {self.ip}"
+
+    @property
     def index_if_there(self) -> From:
         """The interface index of its adapter, provided that the address is still there as it was read."""
         there = self.row.ref("IPAddress", "PrefixLength", "InterfaceIndex", shown={"InterfaceIndex": self.index})
@@ -192,6 +197,57 @@ class Network:
     def vms_on(self, switch: Switch) -> list[str]:
         """The names of the VMs that are connected to a switch, each VM once."""
         return list({row["VMId"]: str(row["VMName"]) for row in self.connected if str(row["SwitchId"]) == switch.id}.values())
+
+
+def set_length(adapter: HostAdapter, address: Address, length: int) -> Step:
+    """Set-NetIPAddress can change nothing else of an address, but this it can (cmdlets.md 9)."""
+
+    def to(index: From, value: int) -> dict[str, t.Any]:
+        return {"IPAddress": str(address.ip), "InterfaceIndex": index, "PrefixLength": value}
+
+    undo = Step("NetTCPIP\\Set-NetIPAddress", to(adapter.index_again, address.length))
+    return Step("NetTCPIP\\Set-NetIPAddress", to(address.index_if_there, length), undo=undo)
+
+
+def remove_address(adapter: HostAdapter, address: Address, store: str | None = None) -> Step:
+    """By address and interface and not by object: so it goes from both stores (cmdlets.md 9), and the object is the guard.
+
+    `store` is the one that it comes back to if this is taken back; None: both.
+    """
+    back: dict[str, t.Any] = {"IPAddress": str(address.ip), "PrefixLength": address.length, "InterfaceIndex": adapter.index_again}
+    back |= {"PolicyStore": store} if store else {}
+    return Step(
+        "NetTCPIP\\Remove-NetIPAddress",
+        {"IPAddress": str(address.ip), "InterfaceIndex": address.index_if_there, "Confirm": False},
+        undo=Step("NetTCPIP\\New-NetIPAddress", back),
+    )
+
+
+def carries(network: Network, adapter: HostAdapter, connection: str | None, *, outward: bool) -> str | None:
+    """Why this adapter must be taken to carry the connection; None: it does not.
+
+    The connection's address proves it, or proves the contrary when another adapter of the host has it. A name or an address
+    that the host does not have (a name server, port forwarding) proves nothing: then each adapter to the outside with an
+    address may be the one. A connection without an address needs no network.
+    """
+    if connection is None:
+        return None
+    target = _literal(connection)
+    own = network.on(adapter)
+    if target is not None and any(address.ip == target for address in own):
+        return f"adapter '{adapter.name}' has the address {target}, to which Ansible is connected"
+    usable = [address for address in own if not (address.ip.is_link_local or address.ip.is_loopback)]
+    elsewhere = target is not None and any(address.ip == target for address in network.addresses)
+    if not outward or not usable or elsewhere:
+        return None
+    return f"adapter '{adapter.name}' has the address {usable[0].ip}, and Ansible is connected to '{connection}', which may be the same"
+
+
+def _literal(connection: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(connection.strip("[]"))
+    except ValueError:
+        return None
 
 
 def is_default(switch: Switch) -> bool:

@@ -14,13 +14,17 @@ author:
   - hyperlab.nested contributors (@hyperlab)
 description:
   - Makes one object of an internal switch (C(New-VMSwitch)), the gateway address on the switch's management adapter (C(New-NetIPAddress)),
-    and a NAT for its prefix (C(New-NetNat)), as in Microsoft's guide to nested virtualization.
+    and a NAT for its prefix (C(New-NetNat)), as in Microsoft's guide to nested virtualization. The NAT can forward ports of the host to
+    guests (C(Add-NetNatStaticMapping)).
   - Keeps what is right already, and completes what is half there. The management adapter is found by the ids of switch and device and not by
     its name, so that a left-over C(vEthernet) adapter of the same name does no harm.
   - Whatever else is on the host is foreign, and is never changed or removed. Another NAT that overlaps, a NAT of the same name that
     belongs elsewhere, a switch of that name of another type, two switches of that name, and an address that another adapter has
     are errors. They are found before anything is touched, name the culprit, and say the way out.
   - When a step fails, the earlier ones are taken back.
+  - What it makes is there again after a restart of Windows. What a restart has taken away is made anew, a gateway address that the next
+    restart would take away (somebody made it in the active store only) is made to stay, and the service C(winnat), without which no NAT
+    works, is started.
   - WinNAT has neither DHCP nor DNS. Give the guests an address of the prefix, the gateway, and a DNS server.
 extends_documentation_fragment:
   - hyperlab.nested.attributes
@@ -34,7 +38,7 @@ options:
   state:
     description:
       - V(present) makes or completes switch, address and NAT.
-      - V(absent) removes the gateway address, the NAT and the switch, in this order. It refuses while VMs are connected to the switch,
+      - V(absent) removes the gateway address, the NAT with all that it forwards, and the switch, in this order. It refuses while VMs are connected to the switch,
         and while the switch's management adapter has a static address besides the gateway, because that would be lost with it.
         A NAT of the name that has nothing to do with the switch is left alone, with a warning.
     type: str
@@ -46,8 +50,8 @@ options:
       - If not given, it is V(192.168.100.0/24), and a NAT that is there with another prefix is an error (V(nat_prefix_differs))
         instead of being moved.
       - If given, a NAT that sits on the switch with another prefix is moved, and the former gateway address with it.
-        Connections through it break. A NAT that forwards ports is not moved. A NAT sits on the switch when the switch's host
-        adapter has an address in its prefix.
+        Connections through it break. A NAT that forwards ports is moved only if O(forwards) is given. A NAT sits on the switch when the
+        switch's host adapter has an address in its prefix.
     type: str
   gateway:
     description:
@@ -60,10 +64,45 @@ options:
     description:
       - Name of the NAT. If not given, it is O(name).
     type: str
+  forwards:
+    description:
+      - Ports of the host, on all its addresses, that the NAT forwards to guests. The list is the whole of it, so that what this NAT forwards
+        besides is removed, whoever made it, and an empty list removes everything. Other NATs are left alone.
+      - If not given, the NAT forwards what it has forwarded so far, and nothing in the beginning.
+      - A forward cannot be changed. One that shall lead elsewhere is removed and made again, which breaks its connections only.
+      - The host's own ports of SSH (22) and WinRM (5985, 5986), and the one in C(ansible_port), are refused (V(port_of_host)) unless they are
+        forwarded already, for Ansible may be connected by them. Those of RPC (135), SMB (445) and Remote Desktop (3389) are a warning.
+      - A port that another NAT forwards (V(port_taken)) and one that Windows has reserved, or that a program uses (V(port_reserved)), are
+        errors. Windows reserves ranges of its dynamic ports, from 49152 on, and other ones after each restart, so that lower ports
+        are the safer choice.
+    type: list
+    elements: dict
+    suboptions:
+      protocol:
+        description:
+          - The protocol. One port number of both is two forwards.
+        type: str
+        choices: [tcp, udp]
+        default: tcp
+      external_port:
+        description:
+          - The port of the host, from 1 to 65535.
+        type: int
+        required: true
+      internal_address:
+        description:
+          - The address of the guest. It must lie in O(prefix), and not be the gateway.
+        type: str
+        required: true
+      internal_port:
+        description:
+          - The port of the guest, from 1 to 65535. If not given, it is the external one.
+        type: int
 notes:
   - Windows Server 2016 and Windows 10 1607 take one NAT at the most. Since 1703 several work, and Microsoft's how-to advises against them,
     so that the task then succeeds with a warning.
   - Container networks can have a NAT that C(Get-NetNat) does not show. C(New-NetNat) is refused then (V(nat_refused)).
+  - Forwards do not open the firewalls of host and guest, and the host itself cannot use them. Connect to the guest's address there.
 seealso:
   - module: hyperlab.nested.hyperv_switch
   - module: hyperlab.nested.hyperv_mac_spoof
@@ -87,6 +126,16 @@ EXAMPLES = r"""
   hyperlab.nested.hyperv_nat_switch:
     name: VmNAT
     nat_name: LocalNAT
+
+- name: Reach two guests through ports of the host
+  hyperlab.nested.hyperv_nat_switch:
+    forwards:
+      - {external_port: 2222, internal_address: 192.168.100.2, internal_port: 22}
+      - {external_port: 8443, internal_address: 192.168.100.3, internal_port: 443}
+
+- name: Forward nothing any more
+  hyperlab.nested.hyperv_nat_switch:
+    forwards: []
 
 - name: Take it away again
   hyperlab.nested.hyperv_nat_switch:
@@ -132,6 +181,26 @@ nat_switch:
     active:
       description: Whether the NAT works.
       type: bool
+    forwards:
+      description: What the NAT forwards, also what this module did not make.
+      type: list
+      elements: dict
+      contains:
+        protocol:
+          description: The protocol, such as V(tcp).
+          type: str
+        external_address:
+          description: The address of the host, V(0.0.0.0) for all that it has.
+          type: str
+        external_port:
+          description: The port of the host.
+          type: int
+        internal_address:
+          description: The address of the guest.
+          type: str
+        internal_port:
+          description: The port of the guest.
+          type: int
   sample:
     name: VmNAT
     state: present
@@ -144,6 +213,8 @@ nat_switch:
     nat_name: VmNAT
     prefix: 192.168.100.0/24
     active: true
+    forwards:
+      - {protocol: tcp, external_address: 0.0.0.0, external_port: 2222, internal_address: 192.168.100.2, internal_port: 22}
 changes:
   description: What changed, or would change in check mode.
   returned: always

@@ -10,7 +10,6 @@ address may be among them the plan refuses, unless the task says that the connec
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -21,9 +20,9 @@ from .._network import (
     CONNECTED,
     MANAGEMENT,
     HostAdapter,
-    IPAddress,
     Network,
     Switch,
+    carries,
     is_default,
     refuse_connected,
     refuse_default,
@@ -341,7 +340,7 @@ def _lost(options: Options, state: State, adapters: Sequence[HostAdapter], outwa
     if options.allow_disconnect:
         return
     for adapter in adapters:
-        why = _carries(state.network, adapter, options.get("connection_address"), outward)
+        why = carries(state.network, adapter, options.get("connection_address"), outward=outward)
         if why:
             yield Refused(
                 f"{doing} would interrupt the connection to this host, or end it: {why}",
@@ -350,29 +349,3 @@ def _lost(options: Options, state: State, adapters: Sequence[HostAdapter], outwa
                 fix="connect by the address of another adapter (as an address, not a name), or set allow_disconnect=true if the host can"
                 " be reached afterwards",
             )
-
-
-def _carries(network: Network, adapter: HostAdapter, connection: str | None, outward: bool) -> str | None:
-    """Why this adapter must be taken to carry the connection; None: it does not.
-
-    The connection's address proves it, or proves the contrary when another adapter of the host has it. A name or an address
-    that the host does not have (a name server, port forwarding) proves nothing: then each adapter to the outside with an
-    address may be the one.
-    """
-    target = _literal(connection)
-    own = network.on(adapter)
-    if target is not None and any(address.ip == target for address in own):
-        return f"adapter '{adapter.name}' has the address {target}, to which Ansible is connected"
-    usable = [address for address in own if not (address.ip.is_link_local or address.ip.is_loopback)]
-    elsewhere = target is not None and any(address.ip == target for address in network.addresses)
-    if not outward or not usable or elsewhere:
-        return None
-    where = f"'{connection}'" if connection else "an address that is not known"
-    return f"adapter '{adapter.name}' has the address {usable[0].ip}, and Ansible is connected to {where}, which may be the same"
-
-
-def _literal(connection: str | None) -> IPAddress | None:
-    try:
-        return ipaddress.ip_address((connection or "").strip("[]"))
-    except ValueError:
-        return None
