@@ -27,6 +27,42 @@ options:
       - An empty list means no VM.
     type: raw
     aliases: [vm]
+  proof:
+    description:
+      - What the host shall prove of itself, in RV(proof) and RV(findings). An empty dictionary asks for its gateway only.
+      - If not given, nothing is proven, and nobody on the network is asked.
+    type: dict
+    suboptions:
+      hypervisor:
+        description:
+          - Whether a hypervisor of its own has to run on it.
+          - Windows in a VM does not tell that. A VM that runs on it is the proof.
+        type: bool
+        default: false
+      gateway:
+        description:
+          - Whether a default gateway has to be there and to answer, as a neighbour on its network. It need not answer a ping.
+        type: bool
+        default: true
+      dns:
+        description:
+          - A name of which the host's DNS servers have to know an IPv4 address.
+        type: str
+      outside:
+        description:
+          - Name or IPv4 address of a machine that has to answer a ping or, with O(proof.port), take a TCP connection.
+          - While nobody answers this takes up to half a minute.
+        type: str
+      port:
+        description:
+          - A TCP port of O(proof.outside).
+        type: int
+  answer_timeout:
+    description:
+      - How many seconds to wait for a host that does not answer, such as a guest that was just started. Progress is shown with C(-v).
+      - A logon that was refused is not waited for.
+      - If not given, a host that does not answer is unreachable at once.
+    type: int
 seealso:
   - module: hyperlab.nested.hyperv_nested
   - name: Microsoft's guide to nested virtualization
@@ -44,6 +80,17 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: nested.findings | selectattr('severity', 'eq', 'blocker') | length == 0
     fail_msg: "{{ nested.findings | selectattr('severity', 'eq', 'blocker') | map(attribute='msg') | join('; ') }}"
+
+- name: Wait for a guest that was just started, and see whether it reaches the network
+  hyperlab.nested.hyperv_nested_info:
+    vms: []
+    answer_timeout: 600
+    proof:
+      dns: www.example.com
+      outside: www.example.com
+      port: 443
+  register: guest
+  failed_when: not guest.proof.proven
 """
 
 RETURN = r"""
@@ -55,6 +102,7 @@ findings:
     - Codes of a VM are V(vm_not_found), V(vm_ambiguous), V(version_too_low), V(vm_critical), V(extensions_hidden), V(dynamic_memory),
       V(little_memory), V(no_network_adapter), V(adapter_disconnected), V(mac_spoofing_off), V(mac_spoofing_mixed), V(vm_clustered), V(vm_saved)
       and V(no_heartbeat).
+    - Codes of O(proof) are V(hypervisor_unproven), V(gateway_unreached), V(dns_unreached) and V(outside_unreached).
   returned: success
   type: list
   elements: dict
@@ -136,6 +184,37 @@ host:
       description: The NAT networks, each with C(name) and C(prefix).
       type: list
       elements: dict
+proof:
+  description: What the host has proven of itself. What was not asked for is null.
+  returned: when O(proof) was given
+  type: dict
+  contains:
+    proven:
+      description: Whether nothing is missing of what was asked for.
+      type: bool
+    hypervisor:
+      description: Whether a hypervisor of its own runs, or null if Windows does not tell.
+      type: bool
+    running_vms:
+      description: The names of its VMs that run, which none does without a hypervisor.
+      type: list
+      elements: str
+    gateway:
+      description: The C(addresses) of the default gateways, and whether one of them was C(reached).
+      type: dict
+    dns:
+      description: The C(name) that was asked for, its C(addresses), and whether it was C(reached), which is that DNS knows it.
+      type: dict
+    outside:
+      description: The C(target) with its C(port) and C(address), and whether it was C(reached).
+      type: dict
+  sample:
+    proven: true
+    hypervisor: true
+    running_vms: [l2-a]
+    gateway: {addresses: [192.168.100.1], reached: true}
+    dns: {name: www.example.com, addresses: [203.0.113.80], reached: true}
+    outside: {target: www.example.com, port: 443, address: 203.0.113.80, reached: true}
 vms:
   description: The VMs.
   returned: success

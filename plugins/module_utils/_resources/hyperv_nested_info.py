@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from .._findings import BLOCKER, Finding, Guest, Host, of_guest, of_host
 from .._memory import MEMORY_FIELDS
 from .._nesting import QUERIES, Platform
-from .._options import Option, Options, Spec, strings
+from .._options import Option, Options, Spec, number, strings
 from .._plan import Plan
+from .._proof import PROOF, Proof, proof_queries
 from .._steps import Answers, Step
 from .._vms import VM_FIELDS, Vm, by_vm, component_queries, every_vm, look_up, vm_queries
 
@@ -22,7 +23,11 @@ if t.TYPE_CHECKING:
 
     from .._errors import HypervError
 
-SPEC = Spec(vms=Option(type="raw", aliases=("vm",), convert=strings))
+SPEC = Spec(
+    vms=Option(type="raw", aliases=("vm",), convert=strings),
+    proof=PROOF,
+    answer_timeout=number(1, 86_400),
+)
 
 _CIM = "CimCmdlets\\Get-CimInstance"
 _DEVICE_GUARD = {"ClassName": "Win32_DeviceGuard", "Namespace": "root\\Microsoft\\Windows\\DeviceGuard"}
@@ -65,6 +70,7 @@ def queries(options: Options) -> tuple[Step, ...]:
         *component_queries(names, "Hyper-V\\Get-VMMemory", "memory", MEMORY_FIELDS, _GONE),
         *component_queries(names, "Hyper-V\\Get-VMNetworkAdapter", "adapters", _ADAPTER_FIELDS, _GONE),
         *component_queries(names, "Hyper-V\\Get-VMSecurity", "security", ("VirtualizationBasedSecurityOptOut",), _GONE),
+        *proof_queries(options),
     )
 
 
@@ -81,6 +87,8 @@ class State:
     host: Host
     guests: tuple[Guest, ...]
     findings: tuple[Finding, ...]
+    proof: Proof | None
+    """None: the task asks for none."""
 
     @classmethod
     def from_answers(cls, options: Options, answers: Answers) -> State:
@@ -95,15 +103,19 @@ class State:
         for guest in guests:
             if options.vms is not None or guest.exposed:
                 findings += of_guest(host, guest)
-        return cls(host=host, guests=guests, findings=tuple(findings))
+        proof = Proof.from_answers(options, answers, host)
+        if proof:
+            findings += proof.findings()
+        return cls(host=host, guests=guests, findings=tuple(findings), proof=proof)
 
     def result(self) -> dict[str, t.Any]:
         """What the task's result shows."""
-        return {
+        found = {
             "host": self.host.result(),
             "vms": [guest.result() for guest in self.guests],
             "findings": [finding.result() for finding in self.findings],
         }
+        return {**found, "proof": self.proof.result()} if self.proof else found
 
 
 def plan(options: Options, state: State) -> Plan:
