@@ -32,7 +32,8 @@ test: units older lint sanity integration molecule build ## check everything (ma
 units: $(VENV)/stamp ## unit tests and cases, on the newest ansible-core
 	python -m pytest -q -n auto
 
-older: $(MATRIX)/2.16.run $(MATRIX)/2.19.run ## the same tests on older ones
+older: MORE := --older
+older: $(MATRIX)/2.16.run $(MATRIX)/2.19.run ## those that depend on ansible-core on older ones
 
 wire: $(VENV)/stamp ## all cases over winrm, psrp and ssh, and not a tenth of them
 	python -m pytest -q -n auto --wire tests/wire

@@ -25,6 +25,7 @@ PLACE = pathlib.Path("ansible_collections", "hyperlab", "nested")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--wire", action="store_true", help="play all cases over winrm, psrp and ssh, and not only some of them")
+    parser.addoption("--older", action="store_true", help="leave out what is marked newest: what hardly depends on ansible-core")
     parser.addoption("--payloads", metavar="FILE", help="write every payload that the cases send into this file, one a line")
 
 
@@ -48,6 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if AnsibleCollectionConfig.collection_finder is None:
         init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--older"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("newest")]
+    items[:] = [item for item in items if not item.get_closest_marker("newest")]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def _tree(tree: pathlib.Path) -> pathlib.Path:

@@ -38,8 +38,9 @@ options:
   state:
     description:
       - V(present) makes or completes switch, address and NAT.
-      - V(absent) removes the gateway address, the NAT with all that it forwards, and the switch, in this order. It refuses while VMs are connected to the switch,
-        and while the switch's management adapter has a static address besides the gateway, because that would be lost with it.
+      - V(absent) removes the gateway address, the NAT with all that it forwards, and the switch, in this order.
+        It refuses while VMs are connected to the switch, and while the switch's management adapter has a static address besides the
+        gateway, because that would be lost with it.
         A NAT of the name that has nothing to do with the switch is left alone, with a warning.
     type: str
     choices: [present, absent]

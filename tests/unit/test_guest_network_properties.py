@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
 
 if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host, HostAdapter
+
+pytestmark = pytest.mark.newest
 
 Plain = dict[str, t.Any]
 

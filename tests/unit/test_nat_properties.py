@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
 
 if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host, Nat
+
+pytestmark = pytest.mark.newest
 
 Plain = dict[str, t.Any]
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.hyperlab.nested.tests.cases.lab import RESOURCES, Lab
 
+pytestmark = pytest.mark.newest
+
 Plain = dict[str, t.Any]
 
 NASTY = [

@@ -27,11 +27,11 @@ vms:
       users: {{Administrator: {CANARY}}}
       windows: {{based_on: server2022-intel, hyperv: absent}}
 """
-TASKS = [
+TASKS = (
     {"name": "install", "hyperlab.nested.hyperv_feature": {"reboot": True}},
     {"name": "use", "hyperlab.nested.hyperv_switch": {"name": "NAT", "type": "internal"}},
     {"name": "again", "hyperlab.nested.hyperv_feature": {"reboot": True}},
-]
+)
 
 
 class Hosts:

@@ -1,6 +1,6 @@
 """The cases of tests/cases again, over Ansible's own connections: what comes of them is what comes without a wire.
 
-A tenth of them, another one for each way to connect; `--wire` (`make wire`) takes all.
+A tenth of them, another one for each way to connect (on older ansible-core a thirtieth); `--wire` (`make wire`) takes all.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.host import RemoteHost
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
-SHARE = 10
+SHARE, SHARE_ON_OLDER = 10, 30
 """One in so many cases, unless all are asked for."""
 ALL = [pytest.param(path, way, id=f"{way}-{name_of(path)}") for way in clients.WAYS for path in FILES]
-SOME = [ALL[at] for at in range(0, len(ALL), SHARE)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize(("path", "way"), ALL if metafunc.config.getoption("--wire") else SOME)
+    asked = metafunc.config.getoption
+    share = 1 if asked("--wire") else SHARE_ON_OLDER if asked("--older") else SHARE
+    metafunc.parametrize(("path", "way"), ALL[::share])
 
 
 def test_case(path: pathlib.Path, way: str, network: Network) -> None:

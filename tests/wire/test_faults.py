@@ -27,6 +27,8 @@ from ansible_collections.hyperlab.nested.tests.wire.site import NOTHING_CHANGED,
 if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.effects import Effect, Result
 
+pytestmark = pytest.mark.newest
+
 REOPENS = hasattr(importlib.import_module("ansible.plugins.connection.winrm").Connection, "_winrm_run_command")
 """Whether this ansible-core's winrm opens a new shell when the old one may have no more operations."""
 HTTP_WAYS = [way for way in clients.WAYS if way != clients.SSH]

@@ -35,6 +35,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.host import RemoteHost
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
+pytestmark = pytest.mark.newest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUIDES = ROOT / "docs" / "docsite" / "rst"
 GUIDE = GUIDES / "guide_connections.rst"

@@ -19,7 +19,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
 CORE = tuple(int(number) for number in core_version.split(".")[:2])
-pytestmark = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
+pytestmark = [
+    pytest.mark.newest,
+    pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts"),
+]
 BETWEEN = 30.0
 """Simulated seconds between two remote processes: enough for a start of Windows now and then."""
 

@@ -49,6 +49,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.effects import Effect, Result
     from ansible_collections.hyperlab.nested.tests.remote_host.host import RemoteHost
 
+pytestmark = pytest.mark.newest
+
 FOR_EVER = 3600.0
 """Patience that no client has: what should come at once and does not, ends in the client's own timeout, and the test fails."""
 CLIENTS_PATIENCE = 20

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.newest
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 NAME = "hyperv_made_up"
 BIN = pathlib.Path(sys.executable).parent
