@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import functools
 import ipaddress
 import math
 import re
@@ -64,6 +65,7 @@ class ConversionError(Exception):
         """No conversion between the two types exists, whatever the value: a function then names the list's type and nests nothing."""
 
 
+@functools.lru_cache(maxsize=4096)  # each call looks its cmdlet up among the names of all
 def fold(text: str) -> str:
     """The text as .NET's OrdinalIgnoreCase compares it: one letter for one, so that ß stays itself."""
     return "".join(letter.upper() if len(letter.upper()) == 1 else letter for letter in text)

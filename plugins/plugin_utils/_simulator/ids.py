@@ -40,5 +40,5 @@ def new_mac(host: Host) -> str:
 
 
 def new_interface_index(host: Host) -> int:
-    """An interface index that no adapter of the host has."""
-    return max((adapter.index for adapter in host.adapters), default=3) + 1
+    """An interface index that no adapter of the host has, nor the loopback, which is 1."""
+    return max([3, *(adapter.index for adapter in host.adapters)]) + 1

@@ -215,6 +215,8 @@ class HostAdapter:
     """IPv4 addresses of DNS servers that were set by hand; none: those that DHCP gives."""
     lease: Lease | None = None
     """What the network gives while DHCP is on; only for a physical adapter of an outermost host, guests have it from their network."""
+    leased_from: float = 0.0
+    """Simulated second before which no DHCP server has answered."""
     lan: Lan | None = None
     """What is behind a physical adapter of an outermost host; when left out, what the host knows in the profile: prefix, gateway, DNS."""
     device: str = ""
@@ -407,6 +409,8 @@ class Host:
     events: list[Event] = field(default_factory=list)
     objects: t.Literal["live", "snapshot"] = "live"
     """Whether an object that a cmdlet returned shows later changes; unknown for the real module, so tests run both ways."""
+    leases_stay: bool = False
+    """Whether a lease and its default route stay, until a restart, when DHCP is turned off; unknown, too, so tests run both ways."""
     clock: float = 1_000_000.0
     """Simulated seconds; waiting moves it on and costs no real time."""
     processes: int = 0

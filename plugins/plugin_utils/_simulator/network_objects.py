@@ -64,7 +64,7 @@ def guest_addresses(host: Host, vm: Vm, adapter: Adapter) -> list[str]:
 def _addresses_inside(inside: Host, adapter: Adapter) -> list[str]:
     """The addresses of the Windows inside on a VM's adapter, IPv4 first and without zones (facts 9.4)."""
     tree.refresh(inside)
-    indices = {own.index for own in inside.adapters if tree.port_below(inside, own) is adapter}
+    indices = {own.index for own in inside.adapters if wiring.port_below(inside, own) is adapter}
     found = [item.address.address.partition("%")[0] for item in visible_addresses(inside) if item.address.adapter in indices]
     return sorted(found, key=lambda address: ":" in address)
 
@@ -78,12 +78,12 @@ def dhcp_on(host: Host, adapter: HostAdapter) -> bool:
 def lease(host: Host, adapter: HostAdapter) -> Lease | None:
     """What an adapter has from DHCP, if it asks for it, has no other address, has had the time, and there is a server."""
     has_one = any(address.adapter == adapter.index and _family(address.address) == "IPv4" for address in host.addresses)
-    if has_one or adapter.status != "Up" or not dhcp_on(host, adapter):
+    if has_one or adapter.status != "Up" or not dhcp_on(host, adapter) or host.clock < adapter.leased_from:
         return None
-    outer, vm, physical = host.outer, host.machine, tree.physical_below(host, adapter)
+    outer, vm, physical = host.outer, host.machine, wiring.physical_below(host, adapter)
     if outer is None or vm is None:
         return physical.lease if physical else None
-    port = tree.port_below(host, adapter)
+    port = wiring.port_below(host, adapter)
     if port is None or power.uptime(outer, vm) < vm.guest.address_seconds:
         return None
     return wiring.offer(wiring.way_out(host, adapter), port.id)
@@ -254,7 +254,7 @@ class VMSwitch(VirtualizationObject):
         return not any(switch is self.switch for switch in self.host.switches)
 
 
-def _cim_names(class_name: str, namespace: str = "ROOT/StandardCimv2") -> tuple[str, ...]:
+def cim_names(class_name: str, namespace: str = "ROOT/StandardCimv2") -> tuple[str, ...]:
     """PSTypeNames of a CIM instance: with the namespace, without it, and the .NET type."""
     plain = "Microsoft.Management.Infrastructure.CimInstance"
     return (f"{plain}#{namespace}/{class_name}", f"{plain}#{class_name}", plain, "System.Object")
@@ -280,7 +280,7 @@ def device_id(adapter: HostAdapter) -> str:
 class NetAdapter(CimInstance):
     """A network adapter of the host."""
 
-    type_names = _cim_names("MSFT_NetAdapter")
+    type_names = cim_names("MSFT_NetAdapter")
     properties: t.ClassVar[Properties] = {
         "Name": lambda self: self.adapter.name,
         "InterfaceAlias": lambda self: self.adapter.name,
@@ -332,7 +332,7 @@ _SUFFIXES = {"Manual": "Manual", "Dhcp": "Dhcp", "WellKnown": "Link"}
 class NetIPAddress(CimInstance):
     """An IP address in one of the two stores; `stored` tells one that the model holds from one that Windows makes by itself."""
 
-    type_names = _cim_names("MSFT_NetIPAddress")
+    type_names = cim_names("MSFT_NetIPAddress")
     properties: t.ClassVar[Properties] = {
         "IPAddress": lambda self: self.address.address,
         "IPv4Address": lambda self: self.address.address if ":" not in self.address.address else None,
@@ -366,7 +366,7 @@ class NetIPAddress(CimInstance):
 class NetIPInterface(CimInstance):
     """One address family of an interface."""
 
-    type_names = _cim_names("MSFT_NetIPInterface")
+    type_names = cim_names("MSFT_NetIPInterface")
     properties: t.ClassVar[Properties] = {
         "InterfaceIndex": lambda self: self.index,
         "ifIndex": lambda self: self.index,
@@ -396,11 +396,11 @@ class NetIPInterface(CimInstance):
 class NetRoute(CimInstance):
     """A route: `route` is one that was set by hand; others come with an address or from DHCP."""
 
-    type_names = _cim_names("MSFT_NetRoute")
+    type_names = cim_names("MSFT_NetRoute")
     properties: t.ClassVar[Properties] = {
         "DestinationPrefix": lambda self: self.prefix,
         "NextHop": lambda self: self.next_hop,
-        "RouteMetric": lambda self: self.route.metric if self.route else 256,
+        "RouteMetric": lambda self: self.metric,
         "InterfaceIndex": lambda self: self.index,
         "ifIndex": lambda self: self.index,
         "InterfaceAlias": lambda self: _alias(self.host, self.index),
@@ -418,6 +418,13 @@ class NetRoute(CimInstance):
         self.next_hop = next_hop or ON_LINK[_family(prefix)]
         self.store = store
         self.route = route
+
+    @property
+    def metric(self) -> int:
+        """256, also of a route that comes with an address; 0 of DHCP's default route (idx:4576577833)."""
+        if self.route is not None:
+            return self.route.metric
+        return 256 if self.next_hop == ON_LINK[_family(self.prefix)] else 0
 
     def gone(self) -> bool:
         return self.route is not None and not any(route is self.route for route in self.host.routes)
@@ -442,7 +449,7 @@ def _setting(name: str) -> Callable[[t.Any], t.Any]:
 class NetNat(CimInstance):
     """A NAT object."""
 
-    type_names = _cim_names("MSFT_NetNat")
+    type_names = cim_names("MSFT_NetNat")
     properties: t.ClassVar[Properties] = {
         "Name": lambda self: self.nat.name,
         "InstanceID": lambda self: f"{self.nat.name};0",
@@ -465,7 +472,7 @@ class NetNat(CimInstance):
 class NetNatStaticMapping(CimInstance):
     """A port that a NAT forwards."""
 
-    type_names = _cim_names("MSFT_NetNatStaticMapping")
+    type_names = cim_names("MSFT_NetNatStaticMapping")
     properties: t.ClassVar[Properties] = {
         "StaticMappingID": lambda self: self.mapping.id,
         "NatName": lambda self: self.nat.name,
@@ -548,7 +555,7 @@ def dns_servers(host: Host, adapter: HostAdapter) -> list[str]:
 class DnsClientServerAddress(CimInstance):
     """The DNS servers of one address family of an interface (facts 6.2)."""
 
-    type_names = _cim_names("MSFT_DNSClientServerAddress")
+    type_names = cim_names("MSFT_DNSClientServerAddress")
     properties: t.ClassVar[Properties] = {
         "InterfaceIndex": lambda self: self.index,
         "InterfaceAlias": lambda self: _alias(self.host, self.index),

@@ -11,7 +11,7 @@ import typing as t
 
 from . import power, reach
 from .calls import NotSimulated
-from .network_objects import Win32Instance
+from .network_objects import Win32Instance, cim_names
 
 if t.TYPE_CHECKING:
     import ipaddress
@@ -35,12 +35,7 @@ _AT_ONCE: Mapping[str, int] = {
 class PingStatus(Win32Instance):
     """One echo request and what came of it."""
 
-    type_names = (
-        "Microsoft.Management.Infrastructure.CimInstance#root/cimv2/Win32_PingStatus",
-        "Microsoft.Management.Infrastructure.CimInstance#Win32_PingStatus",
-        "Microsoft.Management.Infrastructure.CimInstance",
-        "System.Object",
-    )
+    type_names = cim_names("Win32_PingStatus", "root/cimv2")
     properties: t.ClassVar[Mapping[str, Callable[[t.Any], t.Any]]] = {
         "Address": lambda self: self.asked,
         "Timeout": lambda self: self.timeout,

@@ -14,6 +14,8 @@ from .restart import network_restarted
 from .text import file_key
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .model import Guest, Host, State, Vm
 
 ON: t.Final = frozenset({"Running", "Paused", "Starting", "Stopping", "Saving", "Pausing", "Resuming"})
@@ -35,19 +37,21 @@ class Unable(Exception):
 
 
 def settle(host: Host) -> None:
-    """Bring every VM whose move is due to its new state. What is inside of them settles when somebody looks there, save a restart."""
+    """Start Windows once more where that is due, and bring every VM whose move is due to its new state, at any depth."""
+    while host.restart_at is not None and host.clock >= host.restart_at:
+        _restart_windows(host, host.restart_at)
     for vm in host.vms:
         if vm.move is not None and host.clock >= vm.move.at:
             _end_move(host, vm, vm.move)
-        inside = vm.guest.windows if vm.state == "Running" else None
-        while inside is not None and inside.restart_at is not None and host.clock >= inside.restart_at:
-            restart(host, vm, graceful=True, at=inside.restart_at)
-    while host.outer is None and host.restart_at is not None and host.clock >= host.restart_at:
-        _restart_machine(host, host.restart_at)
+        if vm.guest.windows is not None and vm.state == "Running":
+            tree.refresh(vm.guest.windows)
+            settle(vm.guest.windows)
 
 
-def _restart_machine(host: Host, at: float) -> None:
-    """A host that is no VM starts Windows once more."""
+def _restart_windows(host: Host, at: float) -> None:
+    if host.outer is not None and host.machine is not None:
+        restart(host.outer, host.machine, graceful=True, at=at)
+        return
     go_down(host, graceful=True)
     host.answers_at = at + host.boot_seconds
     come_up(host, at, host.answers_at)
@@ -62,12 +66,11 @@ def answers(host: Host) -> bool:
 
 def wait(host: Host, seconds: float) -> None:
     """Let simulated time pass, here and on the hosts that this one runs in; no real time does."""
-    hosts = tree.lineage(host)
-    hosts[0].clock += seconds
-    for one in hosts:
-        if one.outer is not None:
-            one.clock = one.outer.clock
-        settle(one)
+    outermost, *inner = tree.lineage(host)
+    outermost.clock += seconds
+    settle(outermost)
+    for one in inner:
+        tree.refresh(one)
 
 
 def _end_move(host: Host, vm: Vm, move: Move) -> None:
@@ -260,26 +263,27 @@ def _check_nesting(host: Host, vm: Vm) -> None:
 
 
 def _check_disks(host: Host, vm: Vm) -> None:
-    paths = [drive.path for drive in vm.drives if drive.path is not None]
-    if not paths:
-        return
-    known = {file_key(disk.path): disk for disk in host.disks}
-    held = {
-        file_key(drive.path)
-        for other in host.vms
-        if other is not vm and other.state in ON
-        for drive in other.drives
-        if drive.kind == "hard" and drive.path is not None
-    }
-    for path in paths:
-        if file_key(path) in held:
+    """All files are there; a file that is written to is in nobody else's chain of disks, whose other files are only read."""
+    drives = [drive for other in host.vms if other is not vm and other.state in ON for drive in other.drives if drive.kind == "hard"]
+    others = [[file_key(file) for file in chain(host, drive.path)] for drive in drives if drive.path is not None]
+    written, held = {files[0] for files in others}, {file for files in others for file in files}
+    known = {file_key(disk.path) for disk in host.disks}
+    for path in (drive.path for drive in vm.drives if drive.path is not None):
+        files = list(chain(host, path))
+        if file_key(path) in held or any(file_key(file) in written for file in files):
             raise Unable(f"The operation cannot be performed while the object is in use. Attachment '{path}'.")
-        link: str | None = path
-        while link is not None:
-            disk = known.get(file_key(link))
-            if disk is None:
-                raise Unable(f"Attachment '{link}' not found. Error: 'The system cannot find the file specified.'")
-            link = disk.parent
+        missing = next((file for file in files if file_key(file) not in known), None)
+        if missing is not None:
+            raise Unable(f"Attachment '{missing}' not found. Error: 'The system cannot find the file specified.'")
+
+
+def chain(host: Host, path: str | None) -> Iterator[str]:
+    """The path of a disk and those of the files that it is based on."""
+    known = {file_key(disk.path): disk for disk in host.disks}
+    while path is not None:
+        yield path
+        disk = known.get(file_key(path))
+        path = disk.parent if disk is not None else None
 
 
 def version_key(version: str) -> tuple[int, ...]:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import power, tree, wiring
+from .calls import NotSimulated
 from .network_objects import (
     ON_LINK,
     NetRoute,
@@ -71,7 +72,7 @@ class Trip:
     hops: int = 0
     """How many hosts have sent them on before."""
     end: Station | None = None
-    """Who has the address; None with no stop: a machine outside, or the host itself."""
+    """Who has the address; None with no stop: a machine outside, or the host that sends."""
     outside: bool = False
     """They left the physical network."""
     source: str = ""
@@ -83,36 +84,48 @@ def trip(host: Host, target: IPv4, passed: tuple[int, ...] = ()) -> Trip:
     """The way of packets from a host to an address."""
     tree.refresh(host)
     if target.is_loopback or any(ip == target for ip, _network, _index in _usable(host)):
-        return Trip()
+        # for others, who came by its NAT, it is as any Windows that is reached
+        return Trip(hops=len(passed), end=Station(ip=target, mac="", nodes=[], host=host) if passed else None)
+    leg = _first_leg(host, target)
+    if not isinstance(leg, _Leg):
+        return _stopped(host, leg, passed)
+    onward = _from_hop(host, leg, target, (*passed, id(host)))
+    return onward if passed else replace(onward, source=str(leg.source), alias=leg.adapter.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Leg:
+    """How a host sends packets on."""
+
+    adapter: HostAdapter
+    source: IPv4
+    hop: IPv4
+
+
+def _first_leg(host: Host, target: IPv4) -> _Leg | Stop:
+    """The adapter, its address and the next hop of packets to an address, or why there is no way."""
     route = best_route(host, target)
     if route is None:
-        return _stopped(host, "no_route", passed)
+        return "no_route"
     hop = target if route.next_hop == ON_LINK["IPv4"] else ipaddress.IPv4Address(route.next_hop)
     source = next((ip for ip, network, index in _usable(host) if index == route.index and hop in network), None)
     adapter = next((one for one in host.adapters if one.index == route.index), None)
-    if source is None or adapter is None:
-        return _stopped(host, "no_address", passed)
-    onward = _from_hop(host, adapter, source, hop, target, (*passed, id(host)))
-    return onward if passed else _with_start(onward, str(source), adapter.name)
-
-
-def _with_start(onward: Trip, source: str, alias: str) -> Trip:
-    return Trip(stop=onward.stop, at=onward.at, hops=onward.hops, end=onward.end, outside=onward.outside, source=source, alias=alias)
+    return "no_address" if source is None or adapter is None else _Leg(adapter=adapter, source=source, hop=hop)
 
 
 def _stopped(host: Host, stop: Stop, passed: tuple[int, ...]) -> Trip:
     return Trip(stop=stop, at=host.name, hops=len(passed))
 
 
-def _from_hop(host: Host, adapter: HostAdapter, source: IPv4, hop: IPv4, target: IPv4, passed: tuple[int, ...]) -> Trip:
-    station, silent = neighbour(host, adapter, hop)
+def _from_hop(host: Host, leg: _Leg, target: IPv4, passed: tuple[int, ...]) -> Trip:
+    station, silent = neighbour(host, leg.adapter, leg.hop)
     if station is None:
         return _stopped(host, "no_spoofing" if silent else "no_neighbour", passed[:-1])
-    if not _knows_way_back(station, source):
+    if not _knows_way_back(station, leg.source):
         return _stopped(host, "no_way_back", passed[:-1])
-    if hop == target:
+    if leg.hop == target:
         return Trip(end=station, hops=len(passed) - 1)
-    return _forwarded(station, source, target, passed)
+    return _forwarded(station, leg.source, target, passed)
 
 
 def _forwarded(station: Station, source: IPv4, target: IPv4, passed: tuple[int, ...]) -> Trip:
@@ -153,7 +166,7 @@ def best_route(host: Host, target: IPv4) -> NetRoute | None:
     """The longest prefix, then the lowest metric; only by adapters with a link."""
     up = {adapter.index for adapter in host.adapters if adapter.status == "Up"}
     fitting = [r for r in active_routes(host) if r.index in up and ":" not in r.prefix and target in ipaddress.IPv4Network(r.prefix)]
-    return min(fitting, key=lambda r: (-int(r.prefix.partition("/")[2]), r.route.metric if r.route else 0), default=None)
+    return min(fitting, key=lambda r: (-int(r.prefix.partition("/")[2]), r.metric), default=None)
 
 
 def neighbour(host: Host, adapter: HostAdapter, ip: IPv4) -> tuple[Station | None, bool]:
@@ -211,13 +224,21 @@ def _machines(host: Host) -> Iterator[Station]:
 
 
 def _knows_way_back(station: Station, source: IPv4) -> bool:
-    """A machine of the physical network knows that network alone; a Windows needs a route through the same adapter."""
+    """A machine of the physical network knows that network alone; a Windows has to send through the same adapter, at the best itself."""
     if station.segment is not None:
         return source in station.segment.network
     if station.host is None or station.adapter is None:
         return True
-    route = best_route(station.host, source)
-    return route is not None and route.index == station.adapter.index
+    leg = _first_leg(station.host, source)
+    if not isinstance(leg, _Leg) or leg.adapter is not station.adapter:
+        return False
+    return leg.hop == source or _hands_on(station.host, leg, source)
+
+
+def _hands_on(host: Host, leg: _Leg, target: IPv4) -> bool:
+    """Whether a router of the physical network brings an answer back to where it came from; a Windows would not (_translates)."""
+    router, _silent = neighbour(host, leg.adapter, leg.hop)
+    return router is not None and router.segment is not None and str(leg.hop) in router.segment.routers and target in router.segment.network
 
 
 def heard_by_others(host: Host, adapter: HostAdapter, address: str) -> bool:
@@ -253,26 +274,37 @@ def takes_connection(host: Host, target: IPv4, port: int) -> tuple[Trip, bool | 
 Answer: t.TypeAlias = "t.Literal['no_server', 'timeout', 'failure', 'no_name'] | IPv4"
 
 
-def resolve(host: Host, name: str, servers: list[str] | None = None, passed: tuple[int, ...] = ()) -> Answer:
+def resolve(host: Host, name: str, servers: list[IPv4] | None = None, passed: tuple[int, ...] = ()) -> Answer:
     """What DNS says about a name: the first server that answers decides."""
-    asked = servers if servers is not None else list(_servers(host))
-    answers = [_query(host, ipaddress.IPv4Address(server), name, (*passed, id(host))) for server in asked]
+    asked = list(_servers(host)) if servers is None else servers
+    answers = [_query(host, server, name, (*passed, id(host))) for server in asked]
     return next((answer for answer in answers if answer != "timeout"), "timeout" if answers else "no_server")
 
 
 def address_of(host: Host, name: str) -> IPv4 | None:
     """The IPv4 address that is written, or that DNS has for a name."""
+    written = written_address(name)
+    if written is not None:
+        return written
+    answer = resolve(host, name)
+    return None if isinstance(answer, str) else answer
+
+
+def written_address(text: str) -> IPv4 | None:
+    """The IPv4 address that a text is; None: it is a name."""
     try:
-        return ipaddress.IPv4Address(name)
+        found = ipaddress.ip_address(text)
     except ValueError:
-        answer = resolve(host, name)
-        return None if isinstance(answer, str) else answer
+        return None
+    if not isinstance(found, ipaddress.IPv4Address):
+        raise NotSimulated(f"who reaches {text}: IPv6 is not modelled")
+    return found
 
 
-def _servers(host: Host) -> Iterator[str]:
+def _servers(host: Host) -> Iterator[IPv4]:
     bound = [adapter for adapter in host.adapters if adapter.status == "Up" and has_ip(host, adapter)]
     for adapter in sorted(bound, key=lambda one: one.index):
-        yield from dns_servers(host, adapter)
+        yield from map(ipaddress.IPv4Address, dns_servers(host, adapter))
 
 
 def _query(host: Host, server: IPv4, name: str, passed: tuple[int, ...]) -> Answer:
@@ -282,8 +314,9 @@ def _query(host: Host, server: IPv4, name: str, passed: tuple[int, ...]) -> Answ
     if found.outside or (found.end is not None and found.end.segment is not None and str(server) in found.end.segment.dns):
         return _from_outside(tree.lineage(host)[0], name)
     if found.end is not None and found.end.host is not None and _shares(found.end.host, found.end.adapter):
-        # ICS asks the servers of its own host
-        return "timeout" if id(found.end.host) in passed else resolve(found.end.host, name, passed=passed)
+        # ICS asks the servers of its own host, and is silent if there are none
+        answer = "no_server" if id(found.end.host) in passed else resolve(found.end.host, name, passed=passed)
+        return "timeout" if answer == "no_server" else answer
     return "timeout"
 
 
@@ -296,7 +329,8 @@ def _from_outside(root: Host, name: str) -> Answer:
     """Every name exists outside but those that never do (RFC 6761), each with an address of its own."""
     if not root.outside:
         return "failure"
-    if name.lower().rstrip(".").endswith("invalid"):
+    plain = name.lower().rstrip(".")
+    if plain.rpartition(".")[2] == "invalid":
         return "no_name"
-    number = int.from_bytes(hashlib.sha256(name.lower().rstrip(".").encode()).digest()[:8])
+    number = int.from_bytes(hashlib.sha256(plain.encode()).digest()[:8])
     return ipaddress.IPv4Address("203.0.113.0") + 1 + number % 254

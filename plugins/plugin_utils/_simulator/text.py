@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import typing as t
 from datetime import datetime, timedelta
 
 from . import conversions
 from .calls import Live, NotSimulated
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def same_text(one: str, other: str) -> bool:
@@ -101,3 +105,10 @@ def same_file(one: str | None, other: str | None) -> bool:
 def file_key(path: str) -> str:
     """What two spellings of a Windows path have in common."""
     return path.replace("/", "\\").lower()
+
+
+def first_free(stem: str, mark: str, names: Iterable[str]) -> str:
+    """The stem, or the stem with the first number from 2 on that nobody has yet: "Ethernet 2", "Adapter #2"."""
+    taken = {ordinal_upper(name) for name in names}
+    candidates = itertools.chain([stem], (f"{stem}{mark}{number}" for number in itertools.count(2)))
+    return next(name for name in candidates if ordinal_upper(name) not in taken)

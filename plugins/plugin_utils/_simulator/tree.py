@@ -10,16 +10,13 @@ A guest's Windows is a Host with two links, to its VM and to the host of that. W
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 
 from . import ids
 from .model import Cpu, HostAdapter
-from .text import ordinal_upper
+from .text import first_free
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .model import Adapter, Host, Vm
 
 
@@ -86,7 +83,7 @@ def _refresh_adapters(inside: Host, vm: Vm) -> None:
 
 def _plug_in(inside: Host, port: Adapter) -> HostAdapter:
     adapter = HostAdapter(
-        name=_first_free("Ethernet", " ", (known.name for known in inside.adapters)),
+        name=first_free("Ethernet", " ", (known.name for known in inside.adapters)),
         index=ids.new_interface_index(inside),
         id=ids.guid(inside, "device", port.id),
         device=port.id,
@@ -98,13 +95,7 @@ def _plug_in(inside: Host, port: Adapter) -> HostAdapter:
 def _description(inside: Host, port: Adapter) -> str:
     legacy = "Intel 21140-Based PCI Fast Ethernet Adapter (Emulated)"
     stem = legacy if port.legacy else "Microsoft Hyper-V Network Adapter"
-    return _first_free(stem, " #", (known.description for known in inside.adapters))
-
-
-def _first_free(stem: str, mark: str, names: Iterable[str]) -> str:
-    taken = {ordinal_upper(name) for name in names}
-    candidates = itertools.chain([stem], (f"{stem}{mark}{number}" for number in itertools.count(2)))
-    return next(name for name in candidates if ordinal_upper(name) not in taken)
+    return first_free(stem, " #", (known.description for known in inside.adapters))
 
 
 def extensions_visible(host: Host) -> bool:
@@ -136,20 +127,3 @@ def hyperv_inside(vm: Vm) -> bool:
     """Whether Hyper-V runs in a VM: what is inside tells, where it is modelled."""
     inside = vm.guest.windows
     return vm.guest.hyperv_running if inside is None else hypervisor_runs(inside)
-
-
-def physical_below(host: Host, adapter: HostAdapter) -> HostAdapter | None:
-    """The physical adapter that carries one: itself, or below a management adapter that of its external switch."""
-    if adapter.switch is None:
-        return adapter
-    switch = next((switch for switch in host.switches if switch.id == adapter.switch and switch.type == "External"), None)
-    name = ordinal_upper(switch.adapter or "") if switch else ""
-    return next((one for one in host.adapters if one.switch is None and ordinal_upper(one.name) == name), None)
-
-
-def port_below(host: Host, adapter: HostAdapter) -> Adapter | None:
-    """The adapter of the VM that carries one of the Windows inside; None on a host that is no VM."""
-    physical = physical_below(host, adapter)
-    if host.machine is None or physical is None or not physical.device:
-        return None
-    return next((port for port in host.machine.adapters if port.id == physical.device), None)

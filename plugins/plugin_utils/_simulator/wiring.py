@@ -15,7 +15,6 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass
 
-from . import tree
 from .model import Lan, Lease
 from .text import same_text
 
@@ -43,6 +42,22 @@ def physical_adapter(host: Host, name: str | None) -> HostAdapter | None:
 def external_switch_on(host: Host, adapter: HostAdapter) -> Switch | None:
     """The external switch that has taken a physical adapter."""
     return next((s for s in host.switches if s.type == "External" and physical_adapter(host, s.adapter) is adapter), None)
+
+
+def physical_below(host: Host, adapter: HostAdapter) -> HostAdapter | None:
+    """The physical adapter that carries one: itself, or below a management adapter that of its external switch."""
+    if adapter.switch is None:
+        return adapter
+    switch = switch_of(host, adapter.switch)
+    return physical_adapter(host, switch.adapter) if switch is not None and switch.type == "External" else None
+
+
+def port_below(host: Host, adapter: HostAdapter) -> Adapter | None:
+    """The adapter of the VM that carries one of the Windows inside; None on a host that is no VM."""
+    physical = physical_below(host, adapter)
+    if host.machine is None or physical is None or not physical.device:
+        return None
+    return next((port for port in host.machine.adapters if port.id == physical.device), None)
 
 
 def has_ip(host: Host, adapter: HostAdapter) -> bool:
@@ -98,7 +113,7 @@ def _beyond(host: Host, uplink: HostAdapter, *, own: bool, stopped_at: tuple[str
     if host.outer is None or host.machine is None:
         yield Node(host=host, switch=None, adapter=uplink, stopped_at=stopped_at)
         return
-    port = tree.port_below(host, uplink)
+    port = port_below(host, uplink)
     switch = switch_of(host.outer, port.switch) if port else None
     if port is not None and switch is not None:
         passes = own or port.mac_address_spoofing

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .. import cdxml, tree
+from .. import cdxml
 from ..calls import NotSimulated
 from ..model import Address, Lease, Route
-from ..network_objects import LOOPBACK, NetAdapter, NetIPAddress, NetIPInterface, dhcp_on, visible_addresses
+from ..network_objects import LOOPBACK, NetAdapter, NetIPAddress, NetIPInterface, dhcp_on, lease, visible_addresses
 from ..reach import heard_by_others
 from ..simulates import refuse_unless, simulate
 from ..text import same_text
-from ..wiring import has_ip
+from ..wiring import has_ip, physical_below
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,11 @@ if t.TYPE_CHECKING:
 
 _DETECTION_SECONDS = 2.0
 """Duplicate address detection takes one to three seconds (facts 5.6)."""
+
+_ANSWER_SECONDS = 1.0
+"""From asking for an address by DHCP until there is one; only where an interface falls back to it, which others have to beat."""
+_LEASED_METRIC = 0
+"""Of DHCP's default route (idx:4576577833)."""
 
 _ADAPTER_FILTERS = {name: name for name in ("Name", "InterfaceDescription", "InterfaceIndex")}
 _ADDRESS_FILTERS = {
@@ -98,9 +103,9 @@ def new_net_ip_address(call: Call) -> Iterator[NetIPAddress]:
     address.persistent = not only_active
     if heard_by_others(call.host, adapter, str(ip)):
         address.state = "Duplicate"
-    if ip.version == 4:
+    if ip.version == 4 and dhcp_on(call.host, adapter):
         # a static address turns DHCP off (cmdlets.md 9), and the lease goes with it
-        _drop_lease(call.host, adapter)
+        _end_lease(call.host, adapter)
     call.host.addresses.append(address)
     call.host.routes += gateway
     for store in ("ActiveStore",) if only_active else ("ActiveStore", "PersistentStore"):
@@ -122,10 +127,24 @@ def _gateway(call: Call, adapter: HostAdapter, own: t.Any) -> list[Route]:
     return [Route(next_hop=str(gateway), adapter=adapter.index, persistent=call.get("PolicyStore") is None)]
 
 
+def _end_lease(host: Host, adapter: HostAdapter) -> None:
+    """Nobody asks for an address any more: what the last lease gave goes, or stays as if somebody had made it until a restart."""
+    if not host.leases_stay:
+        _drop_lease(host, adapter)
+    elif given := lease(host, adapter):
+        index = adapter.index
+        host.addresses.append(
+            Address(address=given.address, prefix_length=given.prefix_length, adapter=index, origin="Dhcp", persistent=False)
+        )
+        if given.gateway:
+            host.routes.append(Route(next_hop=given.gateway, metric=_LEASED_METRIC, adapter=index, persistent=False))
+
+
 def _drop_lease(host: Host, adapter: HostAdapter) -> None:
     """The lease goes; the network would give it again."""
+    host.routes[:] = [r for r in host.routes if (r.adapter, r.metric, r.persistent) != (adapter.index, _LEASED_METRIC, False)]
     leased = [a for a in host.addresses if a.adapter == adapter.index and a.origin == "Dhcp" and ":" not in a.address]
-    physical = tree.physical_below(host, adapter)
+    physical = physical_below(host, adapter)
     for address in leased:
         if physical is not None and host.outer is None:
             physical.lease = physical.lease or Lease(address=address.address, prefix_length=address.prefix_length)
@@ -190,7 +209,7 @@ def remove_net_ip_address(call: Call) -> Iterator[NetIPAddress]:
         call.host.addresses[:] = [address for address in call.host.addresses if address is not item.address]
         for adapter in call.host.adapters:
             if adapter.index == item.address.adapter and adapter.dhcp is False and not _by_hand(call.host, adapter):
-                adapter.dhcp = True
+                adapter.dhcp, adapter.leased_from = True, call.host.clock + _ANSWER_SECONDS
         if call.get("PassThru"):
             yield item
 
@@ -227,9 +246,12 @@ def set_net_ip_interface(call: Call) -> Iterator[NetIPInterface]:
 def _set_dhcp(host: Host, adapter: HostAdapter, on: bool) -> None:
     """Static addresses and routes stay when it is turned on (idx:70446928785); the lease goes when it is turned off."""
     if on:
-        adapter.dhcp = True if _by_hand(host, adapter) else None
+        if not dhcp_on(host, adapter):
+            # what is left of a lease is leased anew
+            _drop_lease(host, adapter)
+        adapter.dhcp, adapter.leased_from = True if _by_hand(host, adapter) else None, 0.0
     elif dhcp_on(host, adapter):
-        _drop_lease(host, adapter)
+        _end_lease(host, adapter)
         adapter.dhcp = False
 
 

@@ -12,7 +12,7 @@ import typing as t
 from .. import cdxml
 from ..calls import NotSimulated
 from ..model import Nat, StaticMapping
-from ..network_objects import NAT_SETTINGS, NetNat, NetNatStaticMapping
+from ..network_objects import NAT_SETTINGS, NetNat, NetNatStaticMapping, visible_addresses
 from ..simulates import simulate
 from ..text import same_text
 from ..wiring import has_ip, switch_of
@@ -77,7 +77,7 @@ def _refuse_conflict(call: Call, prefix: ipaddress.IPv4Network) -> None:
 def _meets_host(host: Host, prefix: ipaddress.IPv4Network) -> bool:
     """Whether the prefix holds an external address of the host, or meets the network that ICS translates."""
     adapters = {adapter.index: adapter for adapter in host.adapters if has_ip(host, adapter)}
-    for address in host.addresses:
+    for address in (item.address for item in visible_addresses(host)):
         adapter = adapters.get(address.adapter)
         if adapter is None or ":" in address.address:
             continue

@@ -20,7 +20,7 @@ from ..network_objects import (
     VMSwitch,
 )
 from ..simulates import refuse_unless, simulate
-from ..text import ordinal_upper, same_text
+from ..text import first_free, same_text
 from ..wildcards import has_wildcards, matcher
 from ..wiring import external_switch_on, management_adapters, physical_adapter, switch_of
 
@@ -384,8 +384,8 @@ def _move_addresses(host: Host, old: HostAdapter, new: HostAdapter) -> None:
 def _add_management_adapter(host: Host, switch: Switch, name: str) -> HostAdapter:
     """`vEthernet (NAME)`, with a number when the name is taken, by a stale adapter for one (facts 5.2)."""
     adapter = HostAdapter(
-        name=_first_free(f"vEthernet ({name})", "{} {}", [a.name for a in host.adapters]),
-        description=_first_free("Hyper-V Virtual Ethernet Adapter", "{} #{}", [a.description for a in host.adapters]),
+        name=first_free(f"vEthernet ({name})", " ", (a.name for a in host.adapters)),
+        description=first_free("Hyper-V Virtual Ethernet Adapter", " #", (a.description for a in host.adapters)),
         index=ids.new_interface_index(host),
         id=ids.new_guid(host),
         mac=ids.new_mac(host),
@@ -393,15 +393,6 @@ def _add_management_adapter(host: Host, switch: Switch, name: str) -> HostAdapte
     )
     host.adapters.append(adapter)
     return adapter
-
-
-def _first_free(name: str, numbered: str, taken: list[str]) -> str:
-    known = {ordinal_upper(text) for text in taken}
-    candidate, number = name, 1
-    while ordinal_upper(candidate) in known:
-        number += 1
-        candidate = numbered.format(name, number)
-    return candidate
 
 
 def _drop_host_adapter(host: Host, gone: HostAdapter) -> None:

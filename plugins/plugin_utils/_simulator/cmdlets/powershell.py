@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..calls import Call
+    from ..model import Host
 
 
 @simulate("Microsoft.PowerShell.Management\\Remove-Item", "LiteralPath Force")
@@ -26,17 +27,22 @@ def remove_item(call: Call) -> Iterable[t.Any]:
     """Deletes a file that the host knows; one that a VM holds stays. Ids and categories are general knowledge of PowerShell."""
     for path in as_list(call.values["LiteralPath"]):
         disk = find_disk(call.host, path)
-        users = [vm for vm in call.host.vms if vm.state in power.ON and any(same_file(drive.path, path) for drive in vm.drives)]
         if disk is None:
             call.write_error(
                 "PathNotFound", "ObjectNotFound", f"Cannot find path '{path}' because it does not exist.", "ItemNotFoundException"
             )
-        elif users:
+        elif _is_held(call.host, path):
             message = f"Cannot remove item {path}: The process cannot access the file '{path}' because it is being used by another process."
             call.write_error("RemoveFileSystemItemIOError", "WriteError", message, "IOException")
         else:
             call.host.disks[:] = [one for one in call.host.disks if one is not disk]
     return []
+
+
+def _is_held(host: Host, path: str) -> bool:
+    """Whether a VM that is on has the file in a drive, or a disk in it is based on the file."""
+    drives = [drive for vm in host.vms if vm.state in power.ON for drive in vm.drives]
+    return any(same_file(file, path) for drive in drives for file in power.chain(host, drive.path))
 
 
 @simulate("Microsoft.PowerShell.Utility\\Write-Output", "InputObject")
@@ -98,9 +104,13 @@ RESTART_SECONDS = 2.0
 
 @simulate("Microsoft.PowerShell.Management\\Restart-Computer", "Force")
 def restart_computer(call: Call) -> Iterable[t.Any]:
-    """Windows goes down a little later, so that the call still returns."""
-    if call.host.rights != "administrator":
+    """Windows goes down a little later, so that the call still returns; who asks meanwhile is refused."""
+    host = call.host
+    if host.rights != "administrator":
         call.write_error("PrivilegeNotEnabled", "InvalidOperation", "Cannot enable the privilege to restart.", "InvalidOperationException")
+    elif host.restart_at is not None and host.restart_at <= host.clock + RESTART_SECONDS:
+        message = f"Failed to restart the computer {host.name} with the following error message: A system shutdown is in progress."
+        call.write_error("RestartcomputerFailed", "OperationStopped", message, "InvalidOperationException")
     else:
-        call.host.restart_at = call.host.clock + RESTART_SECONDS
+        host.restart_at = host.clock + RESTART_SECONDS
     return []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Private: how a Windows asks what it reaches: DNS, a TCP connection, and who answered on the link. Pings are in cim.py."""
+"""Private: how a Windows asks what it reaches: DNS, a TCP connection, and who answered on the link. Pings are in ping.py."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import typing as t
 
 from .. import cdxml, power
 from ..calls import CmdletError, Live, NotSimulated, Record
-from ..network_objects import ON_LINK, CimInstance, active_routes
-from ..reach import address_of, answers_ping, neighbour, resolve, takes_connection
+from ..network_objects import ON_LINK, CimInstance, active_routes, cim_names
+from ..reach import address_of, answers_ping, neighbour, resolve, takes_connection, written_address
 from ..simulates import refuse_unless, simulate
 
 if t.TYPE_CHECKING:
@@ -63,15 +63,23 @@ class DnsRecord(Live):
 def resolve_dns_name(call: Call) -> Iterator[DnsRecord]:
     """The address of a name, from the interfaces' servers or from -Server."""
     refuse_unless(call, "Type", "A", "A_AAAA")
-    name, servers = call.values["Name"], call.get("Server")
-    if servers is not None and not all(re.fullmatch(r"[0-9.]+", server) for server in servers):
-        raise NotSimulated(f"{call.cmdlet} -Server with a name")
-    answer = resolve(call.host, name, servers)
+    name = call.values["Name"]
+    if written_address(name) is not None:
+        raise NotSimulated(f"{call.cmdlet} for the address {name}: it asks for its name")
+    servers = call.get("Server")
+    answer = resolve(call.host, name, None if servers is None else [_server(call, server) for server in servers])
     if isinstance(answer, str):
         if answer == "timeout":
             power.wait(call.host, _DNS_SECONDS)
         raise CmdletError(_dns_error(call, name, answer))
     yield DnsRecord(call.host, name, str(answer))
+
+
+def _server(call: Call, text: str) -> ipaddress.IPv4Address:
+    address = written_address(text)
+    if address is None:
+        raise NotSimulated(f"{call.cmdlet} -Server {text}: only an address")
+    return address
 
 
 def _dns_error(call: Call, name: str, answer: Answer) -> Record:
@@ -140,12 +148,7 @@ def _try(call: Call, found: ConnectionResult, target: ipaddress.IPv4Address, por
 class NetNeighbor(CimInstance):
     """An entry of the ARP cache."""
 
-    type_names = (
-        "Microsoft.Management.Infrastructure.CimInstance#ROOT/StandardCimv2/MSFT_NetNeighbor",
-        "Microsoft.Management.Infrastructure.CimInstance#MSFT_NetNeighbor",
-        "Microsoft.Management.Infrastructure.CimInstance",
-        "System.Object",
-    )
+    type_names = cim_names("MSFT_NetNeighbor")
     properties: t.ClassVar[Properties] = {
         "IPAddress": lambda self: self.ip,
         "InterfaceIndex": lambda self: self.adapter.index,

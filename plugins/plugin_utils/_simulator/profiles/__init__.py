@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-import itertools
 import pathlib
 import re
 import typing as t
@@ -18,7 +17,7 @@ import yaml
 from .. import ids, tree, wiring
 from ..model import MB, OF_THE_VM, Disk, Host, HostAdapter, Route, Vm
 from ..schema import ProfileError, from_plain
-from ..text import ordinal_upper, same_text
+from ..text import first_free, ordinal_upper, same_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,6 +46,7 @@ def load_profile(name: str) -> Host:
         complete(host)
     except ProfileError as error:
         raise ProfileError(f"{path}: {error}") from None
+    _add_lans(host)
     return host
 
 
@@ -56,7 +56,6 @@ def complete(host: Host) -> None:
         for step in (_take_devices, _name_things, _connect, _add_management_adapters, _place_addresses, _fill_vms, _register_disks):
             step(host)
         _check(host)
-        _add_lans(host)
     except ProfileError as error:
         place = tree.place(host).removesuffix(".")
         raise ProfileError(f"{place}: {error}" if place else str(error)) from None
@@ -253,8 +252,7 @@ def _host_mac(host: Host, adapter: HostAdapter) -> str:
 
 def _description(host: Host, adapter: HostAdapter) -> str:
     stem = _DESCRIPTION if adapter.switch else "Intel(R) Ethernet Controller X710 for 10GbE"
-    taken = {other.description for other in host.adapters}
-    return next(text for number in itertools.count(1) if (text := stem if number == 1 else f"{stem} #{number}") not in taken)
+    return first_free(stem, " #", (other.description for other in host.adapters))
 
 
 def _place_addresses(host: Host) -> None:
@@ -272,8 +270,8 @@ def _place_addresses(host: Host) -> None:
             one.adapter, one.on = named[0].index, ""
     # binding an adapter to an external switch moves what TCP/IP was told about it to the management adapter
     for adapter in host.adapters:
-        taken = next((switch for switch in host.switches if switch.type == "External" and _binds(host, switch, adapter.index)), None)
-        manager = next((other for other in host.adapters if taken and other.switch == taken.id), None)
+        taken = wiring.external_switch_on(host, adapter)
+        manager = next(iter(wiring.management_adapters(host, taken)), None) if taken else None
         if manager:
             for _what, one in places:
                 one.adapter = manager.index if one.adapter == adapter.index else one.adapter
@@ -283,13 +281,9 @@ def _place_addresses(host: Host) -> None:
 
 def _add_lans(host: Host) -> None:
     """What is behind the physical adapters stays what it is, whatever the host is told about its addresses later."""
-    for adapter in host.adapters if host.machine is None else ():
+    for adapter in host.adapters:
         if adapter.switch is None and adapter.lan is None:
             adapter.lan = wiring.known_lan(host, adapter)
-
-
-def _binds(host: Host, switch: Switch, index: int) -> bool:
-    return any(adapter.index == index and same_text(adapter.name, switch.adapter or "") for adapter in host.adapters)
 
 
 def _fill_vms(host: Host) -> None:

@@ -6,12 +6,14 @@ import json
 import tempfile
 import typing as t
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import profiles, steps
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import commands, profiles, steps
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import CMDLETS
 
 if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.commands import Entry
     from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host, Vm
+
+commands.load()
 
 SECRETS = ["right", "wrong", ""]
 RIGHT, WRONG, BLANK = range(3)

@@ -193,6 +193,20 @@ def test_to_install_the_role_windows_restarts_once_more_by_itself() -> None:
     assert (power.answers(host), host.booted > first, host.hyperv) == (False, True, "installed")
 
 
+def test_whoever_asks_once_more_while_windows_goes_down_is_refused() -> None:
+    host = Host(hyperv="install_pending", boot_seconds=30)
+    first, second = nest.run(host, call(RESTART, Force=True), call(RESTART, Force=True))
+    assert [error["id"].partition(",")[0] for error in (*first["errors"], *second["errors"])] == ["RestartcomputerFailed"]
+    power.wait(host, 34)
+    assert run(host, RESTART, Force=True).errors == [], "its own second restart has not begun yet"
+
+
+def test_the_same_start_does_not_read_the_same_each_time() -> None:
+    host = Host()
+    times = {nest.run(host, BOOT)[0]["output"][0]["LastBootUpTime"] for _again in range(4)}
+    assert times == {"2026-01-01T00:00:00.0000000Z", "2026-01-01T00:00:00.0006000Z"}
+
+
 def test_a_process_ends_with_windows() -> None:
     host = Host()
     sleep = call("Microsoft.PowerShell.Utility\\Start-Sleep", Seconds=30)

@@ -22,6 +22,7 @@ disks:
     guest: {users: {Administrator: right}, boot_seconds: 7, windows: {based_on: server2019-intel, name: BASE, vms: [{name: l2}]}}
   - {path: C:\plain.vhdx}
 """
+FAILED = [("OperationFailed,Microsoft.HyperV.PowerShell.Commands.StartVM", "NotSpecified", "VirtualizationException")]
 LOOK = call("CimCmdlets\\Get-CimInstance", "CSName", "BuildNumber", ClassName="Win32_OperatingSystem")
 
 
@@ -108,6 +109,18 @@ def test_the_template_itself_can_be_started(host: Host) -> None:
     booted(host, new("base"), start("base"))
     assert nest.rows(host, "base", LOOK)[0]["CSName"] == "BASE"
     assert all(disk.guest is None for disk in host.disks)
+
+
+def test_a_template_is_not_started_or_deleted_while_what_is_based_on_it_runs(host: Host) -> None:
+    in_use = "The operation cannot be performed while the object is in use."
+    booted(host, child("a"), new("a"), new("base"), start("a"))
+    refused, kept = nest.run(host, start("base"), call("Remove-Item", LiteralPath="C:\\base.vhdx"))
+    assert (nest.faults(refused), in_use in refused["errors"][0]["message"]) == (FAILED, True)
+    assert nest.faults(kept) == [
+        ("RemoveFileSystemItemIOError,Microsoft.PowerShell.Commands.RemoveItemCommand", "WriteError", "IOException")
+    ]
+    booted(host, child("b"), new("b"), start("b"), call("Stop-VM", Name="a"), call("Stop-VM", Name="b"), start("base"))
+    assert nest.faults(nest.run(host, start("a"))[0]) == FAILED
 
 
 def test_nothing_starts_from_an_empty_disk(host: Host) -> None:

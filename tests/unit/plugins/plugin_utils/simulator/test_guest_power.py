@@ -6,12 +6,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power, schema, tree
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import nest
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator.nest import call
-
-if t.TYPE_CHECKING:
-    from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Host
 
 LAB = """
 vms:
@@ -118,12 +116,12 @@ def test_what_has_no_memory_stays_off(host: Host) -> None:
 
 
 def test_a_saved_vm_keeps_all_that_is_inside(host: Host) -> None:
-    before = nest.rows(host, "l1", BOOT)[0]["LastBootUpTime"]
+    before = nest.windows(host.vms[0]).booted
     nest.run(host, call("Save-VM", Name="l1"))
     assert states(host) == ["Running", "Running", "Running", "Off", "Off", "Saved"]
     nest.run(host, START)
     assert nest.rows(host, "l1", call("Get-VM", "State", Name="saves")) == [{"State": "Running"}]
-    assert nest.rows(host, "l1", BOOT)[0]["LastBootUpTime"] == before
+    assert nest.windows(host.vms[0]).booted == before
 
 
 @pytest.mark.parametrize(
@@ -156,6 +154,17 @@ def test_what_has_ended_inside_is_not_stopped_once_more(host: Host) -> None:
     assert states(host)[0] == "Off"
     nest.run(host, START)
     assert after_boot(host)[0] == "Off"
+
+
+def test_one_long_wait_ends_as_many_short_ones(host: Host) -> None:
+    """The restart, the VMs that start after it, and all that is in between."""
+    nest.visit(host, "l1", call("Restart-Computer", Force=True))
+    other = schema.from_plain(Host, schema.to_plain(host))
+    tree.link(other)
+    power.wait(host, 60)
+    for _second in range(60):
+        power.wait(other, 1)
+    assert states(host) == states(other) == ["Running", "Running", "Off", "Off", "Running", "Saved"]
 
 
 def test_a_third_level_follows_too() -> None:

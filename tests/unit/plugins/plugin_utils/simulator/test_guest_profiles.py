@@ -143,6 +143,14 @@ def test_what_the_vm_has_is_not_written_down_twice() -> None:
     assert all("mac" not in adapter for adapter in plain["adapters"])
 
 
+def test_an_event_does_not_make_a_physical_network_of_what_the_host_was_told() -> None:
+    host = nest.load("adapters: [{name: Ethernet}]\naddresses: []\nevents: [{process: 2, set: {boot_seconds: 30.0}}]")
+    address = {"InterfaceAlias": "Ethernet", "IPAddress": "10.5.0.9", "PrefixLength": 24, "DefaultGateway": "10.5.0.1"}
+    nest.run(host, nest.call("New-NetIPAddress", **address))
+    nest.run(host)
+    assert (host.boot_seconds, host.adapters[0].lan) == (30.0, None)
+
+
 def test_a_complete_host_stays_as_it_is() -> None:
     host = nest.load(nest.CHAIN)
     plain = schema.to_plain(host)

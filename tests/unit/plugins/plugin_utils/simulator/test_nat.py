@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Address, Host, HostAdapter, Nat, PortRange, Switch
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import (
+    Address,
+    Host,
+    HostAdapter,
+    Lease,
+    Nat,
+    PortRange,
+    Switch,
+)
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator.network_calls import ICS, Answer, lab, run
 
 GET, NEW, SET, REMOVE = (f"NetNat\\{verb}-NetNat" for verb in ("Get", "New", "Set", "Remove"))
@@ -58,6 +66,13 @@ def test_conflicts(host: Host, name: str, prefix: str, error: tuple[str, str]) -
     new(host, "LocalNAT", "192.168.100.0/24")
     assert new(host, name, prefix).errors == [error]
     assert len(host.nats) == 1
+
+
+def test_an_address_that_dhcp_gave_is_in_the_way_too(host: Host) -> None:
+    host.adapters[1].lease = Lease(address="10.1.0.7")
+    host.addresses = [address for address in host.addresses if address.adapter != host.adapters[1].index]
+    assert new(host, "n", "10.1.0.0/24").errors == [INCORRECT]
+    assert new(host, "n", "10.2.0.0/24").errors == []
 
 
 def test_a_nat_of_the_containers_is_invisible_and_in_the_way(host: Host) -> None:

@@ -76,7 +76,8 @@ def test_without_dhcp_and_address_there_is_none(host: Host) -> None:
 def test_a_lease_goes_with_dhcp_and_comes_back_with_it(host: Host) -> None:
     host.addresses, host.adapters[1].lease = [], Lease(address="10.1.0.7", gateway="10.1.0.1", dns=["10.1.0.53"])
     assert addresses(host) == ["10.1.0.7"]
-    assert run(host, GET_ROUTE, **DEFAULT, **SPARE).column("NextHop") == ["10.1.0.1"]
+    given = run(host, GET_ROUTE, **DEFAULT, **SPARE).one
+    assert (given.get("NextHop"), given.get("RouteMetric")) == ("10.1.0.1", 0)
     assert run(host, GET_DNS, **IPV4).column("ServerAddresses") == [["10.1.0.53"]]
     run(host, SET_INTERFACE, **IPV4, Dhcp="Disabled")
     assert (addresses(host), run(host, GET_DNS, **IPV4).column("ServerAddresses")) == ([], [[]])

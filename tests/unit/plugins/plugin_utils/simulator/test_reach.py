@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import reach
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power, reach
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Route
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import nest
@@ -135,6 +135,35 @@ def test_nat_in_l1_leads_outside() -> None:
     assert str(reach.resolve(guest, NAME)).startswith("203.0.113.")
 
 
+def test_behind_nat_the_host_itself_is_reached_at_all_its_addresses_and_its_firewall_drops_pings() -> None:
+    host = lab(nat_lab())
+    l1, guest = inside(host, "l1"), inside(host, "l1", "l2")
+    [outer] = run(l1, "NetTCPIP\\Get-NetIPAddress", InterfaceAlias="Ethernet", AddressFamily="IPv4").column("IPAddress")
+    assert (stop(guest, outer), ping(guest, outer), ping(l1, outer)) == (None, (11010, 0), (0, 0))
+    l1.answers_ping = True
+    assert ping(guest, outer) == (0, 0)
+
+
+def test_a_guest_whose_mask_is_too_narrow_cannot_answer() -> None:
+    """Its gateway is not in its own network, so that it has no way to those beside it either."""
+    plain = nat_lab()
+    plain["vms"][0]["guest"]["windows"]["vms"].append(vm("narrow", "VmNAT", l2(address="192.168.100.200", length=29)))
+    host = lab(plain)
+    assert stop(inside(host, "l1"), "192.168.100.200") == ("no_way_back", "L1")
+    assert stop(inside(host, "l1", "l2"), "192.168.100.200") == ("no_way_back", "L2")
+    assert stop(inside(host, "l1", "narrow"), GATEWAY) == ("no_address", "NARROW")
+
+
+@pytest.mark.parametrize(
+    ("gateway", "expected"), [("192.0.2.1", None), (DNS, ("no_way_back", "HV01")), ("192.0.2.77", ("no_way_back", "HV01"))]
+)
+def test_a_router_of_the_physical_network_hands_on_what_a_narrow_mask_sends_to_it(gateway: str, expected: tuple[str, str] | None) -> None:
+    bridge = {"switches": [{"name": "LAN", "type": "External", "adapter": "Ethernet"}]}
+    host = lab({**bridge, "vms": [vm("l1", "LAN", l2(address="192.0.2.100", length=25, gateway=gateway))]})
+    host.addresses[0].address = "192.0.2.200"
+    assert stop(host, "192.0.2.100") == expected
+
+
 def test_nobody_outside_reaches_behind_nat() -> None:
     host = lab(nat_lab())
     assert stop(host, "192.168.100.2") == ("not_outside", "192.0.2.1")
@@ -244,6 +273,21 @@ def test_a_guest_that_is_off_or_booting_does_not_answer() -> None:
     assert stop(inside(host, "l1"), "192.168.100.2") == ("no_neighbour", "L1")
 
 
+def test_a_guest_is_seen_from_elsewhere_as_it_is_now() -> None:
+    """Nobody has looked into its L1 since: what was due there has happened all the same."""
+    plain = bridged_lab(True)
+    plain["vms"][0]["guest"]["windows"]["vms"][0]["guest"]["windows"] = l2(address="192.0.2.50", gateway="192.0.2.1")
+    host = lab(plain)
+    nest.run(host, nest.call("Restart-VM", Name="l1", Force=True))
+    assert stop(host, "192.0.2.50") == ("no_neighbour", "HV01")
+    power.wait(host, 300)
+    assert stop(host, "192.0.2.50") is None
+    nest.visit(host, "l1", nest.call("Stop-VM", Name="guest", AsJob=True))
+    assert stop(host, "192.0.2.50") is None
+    power.wait(host, 300)
+    assert stop(host, "192.0.2.50") == ("no_neighbour", "HV01")
+
+
 def test_a_guest_whose_inside_is_not_modelled_answers_and_forwards_nothing() -> None:
     plain = nat_lab()
     plain["vms"][0]["guest"]["windows"]["vms"].append(
@@ -277,6 +321,13 @@ def test_ics_gives_address_gateway_and_dns() -> None:
     assert str(reach.resolve(guest, NAME)).startswith("203.0.113.")
 
 
+def test_ics_is_silent_when_its_host_has_no_dns_server() -> None:
+    host = lab({"vms": [vm("l1", "Default Switch", {})]}, "windows11-intel")
+    for adapter in host.adapters:
+        adapter.dns = []
+    assert (reach.resolve(host, NAME), reach.resolve(inside(host, "l1"), NAME)) == ("no_server", "timeout")
+
+
 # --- duplicate address detection ---
 
 
@@ -305,7 +356,11 @@ def test_the_next_dns_server_is_asked_when_the_first_is_silent() -> None:
 
 def test_answers_of_dns() -> None:
     host = lab({})
-    assert (reach.resolve(host, "nobody.invalid"), reach.resolve(host, NAME, ["192.0.2.1"])) == ("no_name", "timeout")
+    assert (reach.resolve(host, "nobody.invalid"), reach.resolve(host, NAME, [ipaddress.IPv4Address("192.0.2.1")])) == (
+        "no_name",
+        "timeout",
+    )
+    assert str(reach.resolve(host, "www.notinvalid")).startswith("203.0.113.")
     host.outside = False
     assert reach.resolve(host, NAME) == "failure"
     host.adapters[0].dns = []
@@ -345,7 +400,9 @@ def test_pings(path: str, value: t.Any, address: str, answer: tuple[t.Any, t.Any
     assert guest.clock - before == pytest.approx(0 if answer[0] == 0 else 2)
 
 
-@pytest.mark.parametrize("condition", ["", "Address='x' OR Address='y'", "Address='10.0.0.1' AND BufferSize=64", "Timeout=5"])
+@pytest.mark.parametrize(
+    "condition", ["Address='2001:db8::1'", "", "Address='x' OR Address='y'", "Address='10.0.0.1' AND BufferSize=64", "Timeout=5"]
+)
 def test_other_pings_are_refused(condition: str) -> None:
     with pytest.raises(NotSimulated):
         run(lab({}), PING, ClassName="Win32_PingStatus", Filter=condition)
@@ -376,6 +433,14 @@ def test_resolve_dns_name(parameters: Plain, error: tuple[str, str] | None) -> N
     answer = run(guest, RESOLVE, **{"Name": NAME, "DnsOnly": True, "QuickTimeout": True, **parameters})
     assert answer.errors == ([error] if error else [])
     assert error or [answer.one.get(name) for name in ("Name", "Type", "IPAddress")] == [NAME, "A", str(reach.resolve(guest, NAME))]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"Name": OUTSIDE}, {"Name": NAME, "Server": ["dns.example.com"]}, {"Name": NAME, "Server": ["192.0.2"]}]
+)
+def test_other_questions_to_dns_are_not_simulated(parameters: Plain) -> None:
+    with pytest.raises(NotSimulated):
+        run(lab({}), RESOLVE, **parameters)
 
 
 @pytest.mark.parametrize(
