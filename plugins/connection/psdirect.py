@@ -28,8 +28,12 @@ requirements:
   - A user of the guest with a password. Windows refuses one without over this channel.
 notes:
   - C(become) is not supported. Connect as the user who is needed.
-  - Files cannot be copied yet, so M(ansible.builtin.copy), M(ansible.builtin.fetch), M(ansible.builtin.script) and the like fail.
-    C(ansible.windows.win_get_url) and C(ansible.windows.win_powershell) are ways around that.
+  - Files are copied in pieces of 512 KiB, each of which takes one remote process on the Hyper-V host; a file of 10 MB takes 20.
+    That is for scripts and configuration. Larger files come quicker from a share or by C(ansible.windows.win_get_url).
+  - A file that is copied into the guest lies beside its place under its name with C(.hyperlab-part), until it is there as a whole and its
+    SHA-256 is right; then it gets its name. One that is fetched is compared as well, and is an error when it changed meanwhile.
+  - M(ansible.builtin.script) needs nothing more. M(ansible.builtin.fetch), C(ansible.windows.win_copy) and C(ansible.windows.win_template)
+    need the collection C(ansible.windows). M(ansible.builtin.copy) and M(ansible.builtin.template) are not for Windows.
   - The variables of O(host) have to be in the inventory, or be set with M(ansible.builtin.set_fact) or M(ansible.builtin.add_host), or on the
     command line with C(-e). Variables of a play (C(vars), C(vars_files), C(vars_prompt)) belong to the play's own hosts, and
     C(--ask-pass) to the guest.
@@ -81,6 +85,8 @@ all:
     hv01:
       ansible_connection: winrm
       ansible_host: hv01.example.com
+      ansible_port: 5986
+      ansible_winrm_transport: ntlm    # kerberos, if the domain has it; basic knows no domain
       ansible_user: LAB\operator
       ansible_password: "{{ vault_hv01_password }}"
     l1-a:
@@ -109,10 +115,13 @@ all:
 """
 
 import base64
+import contextlib
+import os
+import pathlib
 import typing as t
 
 from ansible import constants as C  # noqa: N812 - core's own name for it
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader, get_shell_plugin
@@ -121,6 +130,7 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ..plugin_utils._direct import Guest, LogonRefused, answered, check_started, look, lost, seen, visit, visited
+from ..plugin_utils._files import PART, GuestFile
 from ..plugin_utils._wire import PREFIX, GuestLost, Printed, Request, command, command_line
 
 if t.TYPE_CHECKING:
@@ -203,7 +213,7 @@ class Connection(ConnectionBase):
             display.vvv(f"PSDIRECT reset: {type(error).__name__}: {error}")
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
-        """Always: files cannot be copied."""
+        """Always: standard input takes a module there, and a file would only cost more."""
         return True
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
@@ -232,18 +242,41 @@ class Connection(ConnectionBase):
         check_started(guest, self._known)
 
     def put_file(self, in_path: str, out_path: str) -> None:
-        """Not possible yet."""
-        raise AnsibleError(
-            f"Files cannot be copied over the connection hyperlab.nested.psdirect yet, so {in_path} cannot become {out_path}."
-            " Way out: let the guest fetch it (ansible.windows.win_get_url), or write it by ansible.windows.win_powershell."
-        )
+        """Write a file in the guest, in one remote process of the host for each piece."""
+        display.vvv(f"PSDIRECT PUT '{in_path}' TO '{out_path}'", host=self._play_context.remote_addr)
+        try:
+            with pathlib.Path(in_path).open("rb") as file:
+                self._file(out_path).write(file)
+        except FileNotFoundError as error:
+            raise AnsibleFileNotFound(f"'{in_path}' does not exist here, so it is not copied. Way out: correct its name.") from error
+        except OSError as error:
+            raise _not_here(in_path, "read", error) from error
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
-        """Not possible yet."""
-        raise AnsibleError(
-            f"Files cannot be copied over the connection hyperlab.nested.psdirect yet, so {in_path} cannot be fetched."
-            " Way out: read it by ansible.windows.slurp, or share it from the guest."
-        )
+        """Write a file of the guest here. It gets its name when it is there as a whole."""
+        display.vvv(f"PSDIRECT FETCH '{in_path}' TO '{out_path}'", host=self._play_context.remote_addr)
+        part = pathlib.Path(f"{out_path}.{os.getpid()}{PART}")
+        try:
+            with part.open("wb") as file:
+                file.writelines(self._file(in_path).read())
+            part.replace(out_path)
+        except OSError as error:
+            raise _not_here(out_path, "written", error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+    def _file(self, path: str) -> GuestFile:
+        self._connect()
+        return GuestFile(self._reached(), path, self._run_for_file)
+
+    def _run_for_file(self, line: str, data: bytes) -> tuple[int, bytes, bytes]:
+        request = command(line, data)
+        try:
+            return answered(self._reached(), request, self._visit(request))
+        except GuestLost:
+            self.reset()  # what is unfinished in the guest is removed next, and that needs a way that is not broken
+            raise
 
     def _wanted(self) -> Guest:
         """Whom the options name."""
@@ -354,6 +387,11 @@ def _broken(guest: Guest, error: Exception, *, nothing_ran: bool = False) -> Gue
     said = str(error).strip().rstrip(".:") if known else f"{type(error).__name__}: {error}"
     nothing_ran = nothing_ran or (isinstance(error, GuestLost) and error.nothing_ran)
     return GuestLost(f"the way to {guest} broke at that host: {said}", nothing_ran=nothing_ran)
+
+
+def _not_here(path: str, done: str, error: OSError) -> AnsibleError:
+    """What is wrong with a file on the controller."""
+    return AnsibleError(f"'{path}' cannot be {done} here: {error.strerror}. Way out: mend that, then run the task again.")
 
 
 def _line(cmd: str) -> str:

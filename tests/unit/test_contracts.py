@@ -42,12 +42,13 @@ SHARED = LAYERS.index({"*"})
 
 MAY_IMPORT = {
     "action": {"module_utils._converge", "module_utils._errors", "module_utils._options", "module_utils._report", "plugin_utils._wire"},
-    "connection/psdirect": {"plugin_utils._direct", "plugin_utils._wire", "module_utils._vms"},
+    "connection/psdirect": {"plugin_utils._direct", "plugin_utils._files", "plugin_utils._wire", "module_utils._vms"},
     "connection/simulator": {"plugin_utils._simulator"},
     "connection": {"plugin_utils", "module_utils._errors", "module_utils._steps", "module_utils._options"},
     "doc_fragments": set[str](),
     "modules": {"module_utils._options", "module_utils._resources"},
     "plugin_utils/_direct": {"plugin_utils._wire", "module_utils._errors", "module_utils._steps", "module_utils._vms"},
+    "plugin_utils/_files": {"plugin_utils._direct", "plugin_utils._wire"},
     "plugin_utils/_simulator": {"plugin_utils._simulator"},
     "plugin_utils": {"module_utils._errors", "module_utils._steps"},
 }

@@ -10,7 +10,9 @@ import typing as t
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
+from ansible.utils.hashing import checksum_s
 
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._files import PIECE
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import LocalHost
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX
 from ansible_collections.hyperlab.nested.tests import guests
@@ -114,6 +116,36 @@ def test_raw(site: t.Callable[[str], Site], way: str) -> None:
     assert base64.b64decode(line.rpartition(PREFIX)[2]).decode("utf-16-le") == "Get-Content größer.txt"
 
 
+@ways
+@pytest.mark.parametrize(("guest", "windows"), [("l1", "L1"), ("l3.example", "L3")])
+def test_a_script_is_a_file_that_is_copied(
+    site: t.Callable[[str], Site], tmp_path: pathlib.Path, way: str, guest: str, windows: str
+) -> None:
+    here = site(way)
+    there = "C:\\Temp\\ansible-tmp-1"
+    folder = here.shells.disks.folder(windows, there)
+    here.shells.result = (0, f"{there}\r\n".encode(), b"")
+    script = tmp_path / "answer.ps1"
+    script.write_bytes(b"# canary-file\r\n" * (2 * PIECE // 15 + 1))
+    here.play({"ansible.builtin.script": str(script)}, guest).succeeded()
+    assert (folder / "answer.ps1").read_bytes() == script.read_bytes()
+    assert [path.name for path in folder.iterdir()] == ["answer.ps1"]
+    assert here.host.calls == 3 + 3, "a folder, the script, its removal; and three pieces of the file"
+    assert not here.host.shells
+
+
+@ways
+def test_a_file_is_fetched(site: t.Callable[[str], Site], tmp_path: pathlib.Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = site(way)
+    data = bytes(range(256)) * (PIECE // 256) + b"x"
+    (here.shells.disks.folder("L2 WEB", "C:\\Logs") / "a.log").write_bytes(data)
+    stat = {"exists": True, "checksum": checksum_s(data)}
+    monkeypatch.setattr(ActionBase, "_execute_remote_stat", lambda *args, **named: stat)
+    here.play({"ansible.builtin.fetch": {"src": "C:\\Logs\\a.log", "dest": f"{tmp_path}/came/", "flat": True}}, "web").succeeded()
+    assert (tmp_path / "came" / "a.log").read_bytes() == data
+    assert here.host.calls == 2
+
+
 MODULE = """#!powershell
 #AnsibleRequires -CSharpUtil Ansible.Basic
 """
@@ -179,6 +211,23 @@ def test_the_connection_of_the_host_breaks(site: t.Callable[[str], Site], way: s
     here.host.plans.clear()
     assert here.play(MEMORY).succeeded().of("it").status in {"changed", "ok"}
     assert here.lab.look("vms.l1.guest.windows.vms.inner.memory.startup") == 2 * 1024**3
+
+
+@pytest.mark.parametrize("way", [clients.WINRM, clients.PSRP_NTLM])
+def test_the_connection_of_the_host_breaks_in_the_middle_of_a_file(site: t.Callable[[str], Site], tmp_path: pathlib.Path, way: str) -> None:
+    here = site(way)
+    there = "C:\\Temp\\ansible-tmp-1"
+    folder = here.shells.disks.folder("L2 WEB", there)
+    here.shells.result = (0, f"{there}\r\n".encode(), b"")
+    script = tmp_path / "answer.ps1"
+    script.write_bytes(bytes(2 * PIECE + 1))
+    # the folder, the first piece, the second; psrp receives once more, before any process
+    here.host.plan(Drop(done=True), "Receive", nth=3 + (way == clients.PSRP_NTLM))
+    found = here.play({"ansible.builtin.script": str(script)}, "web").of("it")
+    assert found.status == "unreachable"
+    assert "broke at that host: " in found.result["msg"]
+    assert re.search("Whether '.*answer.ps1' was written is unknown; it is never there in part$", found.result["msg"]), found.result["msg"]
+    assert [*folder.iterdir()] == [], "what was unfinished is removed over a new connection"
 
 
 def test_ssh_breaks(site: t.Callable[[str], Site]) -> None:

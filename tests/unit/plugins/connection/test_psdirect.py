@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import json
 import os
@@ -9,7 +10,7 @@ import re
 import typing as t
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
@@ -17,10 +18,12 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
 from ansible.release import __version__ as core_version
+from ansible.utils.hashing import checksum_s
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.hyperlab.nested.plugins.connection import simulator
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._files import PIECE
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, command_line
 from ansible_collections.hyperlab.nested.tests import guests
 from ansible_collections.hyperlab.nested.tests.guests import PASSWORDS, Shells, Yaml, changed
@@ -517,6 +520,36 @@ def test_a_guest_that_lies(nest: Nest, shells: Shells, host: str, old: str, new:
     assert re.search(f"the guest of VM 'l1' on host 'hv01': {says}.*Whether the command ran in the guest is unknown", raw.result["msg"])
 
 
+LIES = {
+    "another protocol": ('"protocol":1', '"protocol":2', "it answered with protocol 2, not 1"),
+    "a cut line": ("]}}", "]", "it answered only in part"),
+    "no line of ours": ('{"hyperlab":', '{"other":', "it did not answer"),
+}
+INNERMOST = pytest.mark.parametrize(
+    ("host", "liar", "named"),
+    [
+        ("web", "L2 WEB", "the guest of VM 'l2 web' on host 'l1'"),
+        ("l3.example", "L2 WEB", "the guest of VM 'l2 web' on host 'l1'"),
+        ("l3.example", "L3", "the guest of VM 'l3' on host 'web'"),
+    ],
+)
+
+
+@needs_hostvars
+@pytest.mark.parametrize("lie", LIES)
+@INNERMOST
+def test_of_several_guests_the_one_that_lies_is_named(nest: Nest, shells: Shells, host: str, liar: str, named: str, lie: str) -> None:
+    old, new, says = LIES[lie]
+    shells.liar, shells.spoil = liar, lambda line: line.replace(old, new)
+    found = nest.task(MEMORY, host)
+    assert found.status == "unreachable"
+    assert re.search(f"{named}: {says}.*so nothing was changed; it is safe", found.result["msg"]), found.result["msg"]
+    assert nest.journal() == []
+    connection = load(nest, host)
+    with pytest.raises(AnsibleConnectionFailure, match=f"{named}: {says}.*Whether the command ran in the guest is unknown"):
+        connection.exec_command("Get-Date")
+
+
 @needs_hostvars
 def test_noise_around_the_answer_is_no_harm(nest: Nest, shells: Shells) -> None:
     shells.spoil = lambda line: f"PS C:\\> {line} bye"
@@ -543,8 +576,7 @@ def test_each_guest_gets_its_own_secrets_and_no_other(nest: Nest, shells: Shells
         got.setdefault(windows, set()).update(secrets)
     assert got.pop("L1") == {PASSWORDS["l2 web"]}, "for the way on; not its own, which opened the door"
     assert got.pop("L1-B") == got.pop("L2 WEB") == set()
-    [outermost] = got.values()
-    assert outermost == {PASSWORDS[name] for name in ("l1", "l1-b", "l2 web")}
+    assert [*got.values()] == [{PASSWORDS[name] for name in ("l1", "l1-b", "l2 web")}], "what the host itself got"
 
 
 # --- waiting
@@ -688,12 +720,148 @@ def test_time_passes_on_the_pretended_host(nest: Nest) -> None:
 
 
 @needs_hostvars
-def test_files_cannot_be_copied_and_the_plugin_says_so(nest: Nest) -> None:
+@DEPTHS
+def test_files_go_there_and_come_back(nest: Nest, shells: Shells, host: str, above: list[str]) -> None:
+    windows = above[-1].upper()
+    shells.disks.folder(windows, "C:\\Temp")
+    sent, came = nest.folder / "sent", nest.folder / "came"
+    connection = load(nest, host)
+    processes = 0
+    for size, pieces in ((0, 1), (PIECE, 1), (PIECE + 1, 2), (1_500_000, 3)):
+        data = (b"canary-file\r\n\x00\xff" * 100_000)[:size]
+        sent.write_bytes(data)
+        connection.put_file(str(sent), "C:\\Temp\\größer.bin")
+        assert shells.disks.at(windows, "C:\\Temp\\größer.bin").read_bytes() == data
+        connection.fetch_file("C:\\Temp\\größer.bin", str(came))
+        assert came.read_bytes() == data
+        processes += 2 * pieces
+        assert nest.state()["processes"] == processes
+
+
+@needs_hostvars
+def test_what_is_wrong_with_a_file_here(nest: Nest, shells: Shells) -> None:
+    place = shells.disks.folder("L1", "C:\\Temp") / "x"
     connection = load(nest, "l1")
-    with pytest.raises(AnsibleError, match=r"Files cannot be copied .* Way out: .*win_get_url"):
-        connection.put_file("a", "b")
-    with pytest.raises(AnsibleError, match=r"Files cannot be copied .* Way out: .*slurp"):
-        connection.fetch_file("a", "b")
+    with pytest.raises(AnsibleFileNotFound, match=r"gone' does not exist here, so it is not copied\. Way out: "):
+        connection.put_file(str(nest.folder / "gone"), "C:\\Temp\\x")
+    with pytest.raises(AnsibleError, match=r"cannot be read here: Is a directory\. Way out: "):
+        connection.put_file(str(nest.folder), "C:\\Temp\\x")
+    assert not (nest.folder / "hv01.json").exists()
+    place.write_bytes(b"there")
+    with pytest.raises(AnsibleError, match=r"cannot be written here: No such file or directory\. Way out: "):
+        connection.fetch_file("C:\\Temp\\x", str(nest.folder / "gone" / "x"))
+    with pytest.raises(AnsibleError, match=r"cannot be written here: Is a directory\. Way out: "):
+        connection.fetch_file("C:\\Temp\\x", str(nest.folder))
+    assert [*nest.folder.rglob("*.hyperlab-part")] == []
+
+
+@needs_hostvars
+def test_a_fetch_that_ends_in_between_leaves_what_was_here(nest: Nest, shells: Shells) -> None:
+    place = shells.disks.folder("L1", "C:\\Temp") / "x"
+    place.write_bytes(bytes(PIECE + 1))
+    came = nest.folder / "came"
+    came.write_bytes(b"older")
+    shells.disks.meanwhile = lambda: place.write_bytes(b"shorter")
+    with pytest.raises(AnsibleError, match=r"the guest of VM 'l1' on host 'hv01': 'C:.Temp.x' was not fetched: it changed while"):
+        load(nest, "l1").fetch_file("C:\\Temp\\x", str(came))
+    place.write_bytes(bytes(PIECE + 1))
+    shells.disks.meanwhile = lambda: None
+    answers = iter([True, False])
+    shells.spoil = lambda line: line if next(answers) else ""
+    with pytest.raises(AnsibleConnectionFailure, match="the guest of VM 'l1' on host 'hv01': it did not answer"):
+        load(nest, "l1").fetch_file("C:\\Temp\\x", str(came))
+    assert came.read_bytes() == b"older"
+    assert {each.name for each in nest.folder.iterdir() if each.name.startswith("came")} == {"came"}
+
+
+@needs_hostvars
+@pytest.mark.parametrize("lie", LIES)
+def test_a_copy_into_a_guest_that_lies(nest: Nest, shells: Shells, lie: str) -> None:
+    old, new, says = LIES[lie]
+    folder = shells.disks.folder("L2 WEB", "C:\\Temp")
+    sent = nest.folder / "sent"
+    sent.write_bytes(bytes(PIECE + 1))
+    shells.liar, shells.spoil = "L2 WEB", lambda line: line.replace(old, new)
+    with pytest.raises(
+        AnsibleConnectionFailure, match=f"the guest of VM 'l2 web' on host 'l1': {says}.*'C:.Temp.x' was written is unknown"
+    ):
+        load(nest, "web").put_file(str(sent), "C:\\Temp\\x")
+    assert [*folder.iterdir()] == []
+
+
+@needs_hostvars
+def test_bytes_that_get_lost_on_the_way_are_not_written(nest: Nest, shells: Shells) -> None:
+    folder = shells.disks.folder("L1", "C:\\Temp")
+    sent = nest.folder / "sent"
+    sent.write_bytes(bytes(PIECE))
+    shells.lose = 3
+    with pytest.raises(AnsibleConnectionFailure, match="only a part of the command's input arrived"):
+        load(nest, "l1").put_file(str(sent), "C:\\Temp\\x")
+    assert [*folder.iterdir()] == []
+
+
+TMP = "C:\\Users\\Administrator\\AppData\\Local\\Temp\\ansible-tmp-1"
+
+
+@needs_hostvars
+@pytest.mark.parametrize(("host", "windows"), [("l1", "L1"), ("l3.example", "L3")])
+def test_a_script(nest: Nest, shells: Shells, host: str, windows: str) -> None:
+    """It needs no other collection: core makes a folder, copies the script, runs it by a wrapper, and removes the folder."""
+    script = nest.folder / "answer.ps1"
+    script.write_bytes(b"# canary-script\r\nexit 3\r\n" * 30_000)
+    folder = shells.disks.folder(windows, TMP)
+    shells.result = (0, f"{TMP}\r\n".encode(), b"")
+    played = nest.play({"ansible.builtin.script": f"{script} one 'two three'"}, host, "-vvvvv").succeeded()
+    assert played.of("it").status == "changed"
+    assert (folder / "answer.ps1").read_bytes() == script.read_bytes()
+    assert "canary-script" not in played.output
+    assert base64.b64encode(b"# canary-script").decode()[:18] not in played.output
+    assert "PSDIRECT PUT" in played.output
+    assert nest.state()["processes"] == 3 + 2, "780,000 bytes are two pieces"
+
+
+def windows_stat(shells: Shells) -> t.Callable[..., Yaml]:
+    """Stands in for ansible.windows.win_stat, which is not here."""
+
+    def execute(self: t.Any, module_name: str | None = None, module_args: Yaml | None = None, **named: t.Any) -> Yaml:
+        assert module_name == "ansible.legacy.stat"
+        place = shells.disks.at("L1", (module_args or {})["path"])
+        stat: Yaml = {"exists": place.exists(), "isdir": place.is_dir()}
+        if place.is_file():
+            stat["checksum"] = checksum_s(place.read_bytes())
+        return {"stat": stat}
+
+    return execute
+
+
+@needs_hostvars
+def test_a_fetch(nest: Nest, shells: Shells, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ActionBase, "_execute_module", windows_stat(shells))
+    place = shells.disks.folder("L1", "C:\\Logs") / "a.log"
+    place.write_bytes(b"canary-log\r\n" * 50_000)
+    shells.result = (0, b"C:\\Logs\\A.log\r\n", b"")
+    task = {"ansible.builtin.fetch": {"src": "C:\\Logs\\A.log", "dest": f"{nest.folder}/came/", "flat": True}}
+    assert nest.task(task).status == "changed"
+    assert (nest.folder / "came" / "A.log").read_bytes() == place.read_bytes()
+    assert nest.task(task).status == "ok"
+    place.write_bytes(b"other")
+    shells.disks.trouble["a.log"] = guests.DENIED
+    found = nest.task(task)
+    assert found.status == "failed"
+    assert "the guest of VM 'l1' on host 'hv01': 'C:\\Logs\\A.log' was not fetched: access is denied. Way out: " in found.result["msg"]
+    assert [each.name for each in (nest.folder / "came").iterdir()] == ["A.log"]
+
+
+@needs_hostvars
+def test_a_copy_that_cannot_be_is_a_failed_task(nest: Nest, shells: Shells) -> None:
+    script = nest.folder / "answer.ps1"
+    script.write_bytes(b"exit 3")
+    shells.disks.folder("L1", TMP)
+    shells.disks.room = 3
+    shells.result = (0, f"{TMP}\r\n".encode(), b"")
+    found = nest.task({"ansible.builtin.script": str(script)})
+    assert found.status == "failed"
+    assert f"'{TMP}\\answer.ps1' was not written: the disk is full. Way out: make room" in found.result["msg"]
 
 
 @needs_hostvars

@@ -111,6 +111,18 @@ def test_a_secret_has_the_same_number_at_every_level() -> None:
     assert steps(Request(for_l2["inside"]))[0]["parameters"]["C"] == {"$credential": "'u", "secret": 0}
 
 
+def test_the_way_through_three_hosts() -> None:
+    l3 = Guest("l2", "l3", "Administrator", "canary-l3")
+    request = visit(L1, None, visit(L2, None, visit(l3, None, ASKED)))
+    assert request.secrets == ("own", "canary-l3", "canary-l2", "canary-l1")
+    for names, own in (("l1", 3), ("l2", 2), ("l3", 1)):
+        _host, vm, inside = steps(request)
+        assert vm["parameters"] == {"Name": [f"'{names}"]}
+        assert (inside["secrets"], inside["parameters"]["Credential"]["secret"]) == ([*range(own)], own)
+        request = Request(inside["inside"])
+    assert request.payload == ASKED.payload
+
+
 @given(st.integers(0, 3 * CHUNK))
 @example(0)
 @example(1)
