@@ -239,9 +239,9 @@ class Wanted:
         )
 
     @property
-    def address(self) -> str:
-        """The gateway with its length."""
-        return f"{self.gateway}/{self.prefix.prefixlen}"
+    def interface(self) -> ipaddress.IPv4Interface:
+        """The gateway with its network."""
+        return ipaddress.IPv4Interface(f"{self.gateway}/{self.prefix.prefixlen}")
 
     def new_nat(self, state: State) -> bool:
         """Whether a NAT has to be made, be it after the old one."""

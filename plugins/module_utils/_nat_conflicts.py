@@ -150,7 +150,7 @@ def _address_refusals(state: State, wanted: Wanted) -> Iterator[HypervError]:
 
 
 def _forward_refusals(options: Options, state: State, wanted: Wanted) -> Iterator[HypervError]:
-    ways_in = {**_WAYS_IN, f"tcp port {options.get('connection_port')}": "the connection"}
+    ways_in = _ways_in(options)
     for forward in wanted.missing(state):
         if forward.internal_address == str(wanted.gateway):
             yield Refused(
@@ -175,6 +175,13 @@ def _forward_refusals(options: Options, state: State, wanted: Wanted) -> Iterato
                 subject=state.name,
                 fix=f"choose another external_port, or remove it: {taken.removal}",
             )
+
+
+def _ways_in(options: Options) -> dict[str, str]:
+    """The ports by which Ansible may be connected; a connection without an address (PowerShell Direct) needs none."""
+    if options.get("connection_address") is None:
+        return {}
+    return {**_WAYS_IN, f"tcp port {options.get('connection_port')}": "the connection"}
 
 
 def _is_shared(state: State, address: Address) -> bool:
@@ -202,9 +209,10 @@ def warnings(state: State, wanted: Wanted) -> Iterator[str]:
             f"NAT '{state.nat.name}' is there and not active: see that the service winnat runs, that no other network of the host is in"
             f" {wanted.prefix}, and that Internet Connection Sharing is off"
         )
+    services = {**_SERVICES, **_WAYS_IN}
     for forward in wanted.missing(state):
-        if forward.port in _SERVICES:
-            yield f"{forward.port} is that of {_SERVICES[forward.port]}, which the host itself may be using: {forward} may take it over"
+        if forward.port in services:
+            yield f"{forward.port} is that of {services[forward.port]}, which the host itself may be using: {forward} may take it over"
 
 
 def removal_refusals(state: State) -> Iterator[HypervError]:

@@ -13,7 +13,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ._errors import InvalidOptions
+from ._errors import NO_MODULE, InvalidOptions
 from ._options import Option, Options, Spec, choice, ipv4_address, number
 from ._render import Verbatim, literal
 from ._steps import From, Row, Step, Until
@@ -32,7 +32,7 @@ MAPPINGS = Step(
         *("StaticMappingID", "NatName", "Protocol", "ExternalIPAddress", "ExternalPort"),
         *("InternalIPAddress", "InternalPort", "RemoteExternalIPAddressPrefix"),
     ),
-    absent=frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule"}),
+    absent=NO_MODULE,
 )
 
 _ADD = "NetNat\\Add-NetNatStaticMapping"

@@ -43,6 +43,40 @@ ADDRESSES = Step(
     save="addresses",
     select=("IPAddress", "PrefixLength", "InterfaceIndex", "InterfaceAlias", "PrefixOrigin", "AddressState"),
 )
+_NOT_FOUND = "CmdletizationQuery_NotFound"
+IPV4 = Step(
+    ADDRESSES.cmdlet,
+    {"AddressFamily": "IPv4"},
+    save=ADDRESSES.save,
+    select=ADDRESSES.select,
+    absent=frozenset({f"{_NOT_FOUND}_AddressFamily"}),
+)
+"""The IPv4 addresses that hold now."""
+KEPT = Step(
+    ADDRESSES.cmdlet,
+    {"AddressFamily": "IPv4", "PolicyStore": "PersistentStore"},
+    save="kept",
+    select=("IPAddress", "InterfaceIndex"),
+    # whether the store counts as a filter beside the family, so that the error names no property, no source says (ledger)
+    absent=IPV4.absent | {_NOT_FOUND},
+)
+"""The IPv4 addresses that are there again after a restart of Windows."""
+DEFAULT_ROUTE = "0.0.0.0/0"
+DEFAULT_ROUTES = Step(
+    "NetTCPIP\\Get-NetRoute",
+    {"DestinationPrefix": DEFAULT_ROUTE},
+    save="routes",
+    select=("DestinationPrefix", "NextHop", "InterfaceIndex", "InterfaceAlias", "RouteMetric"),
+    absent=frozenset({f"{_NOT_FOUND}_DestinationPrefix"}),
+)
+"""The IPv4 default routes that hold now."""
+KEPT_ROUTES = replace(
+    DEFAULT_ROUTES,
+    parameters={**DEFAULT_ROUTES.parameters, "PolicyStore": "PersistentStore"},
+    save="kept routes",
+    absent=DEFAULT_ROUTES.absent | {_NOT_FOUND},
+)
+"""Those that are there again after a restart of Windows."""
 CONNECTED = Step(
     "Hyper-V\\Get-VMNetworkAdapter",
     {"All": True},
@@ -197,6 +231,31 @@ class Network:
     def vms_on(self, switch: Switch) -> list[str]:
         """The names of the VMs that are connected to a switch, each VM once."""
         return list({row["VMId"]: str(row["VMName"]) for row in self.connected if str(row["SwitchId"]) == switch.id}.values())
+
+
+def new_address(address: ipaddress.IPv4Interface, index: From, index_again: From) -> Step:
+    """New-NetIPAddress; its default length of 32 would leave everybody else without a route (facts 5.6)."""
+    ip = str(address.ip)
+    return Step(
+        "NetTCPIP\\New-NetIPAddress",
+        {"IPAddress": ip, "PrefixLength": address.network.prefixlen, "InterfaceIndex": index},
+        undo=Step("NetTCPIP\\Remove-NetIPAddress", {"IPAddress": ip, "InterfaceIndex": index_again, "Confirm": False}),
+    )
+
+
+def made_anew(adapter: HostAdapter, address: Address, index: From, new: Sequence[Step]) -> tuple[Step, ...]:
+    """For an address of the active store only: it goes, and the `new` one is written to both stores.
+
+    New-NetIPAddress takes no address that is there, and without its last one an interface may fall back to DHCP, and then takes no
+    other (facts 5.6, 6.1). That has no undo: beside a static address DHCP was off, or a step before has turned it off.
+    """
+    return (remove_address(adapter, address, store="ActiveStore"), switch_dhcp(index, on=False), *new)
+
+
+def switch_dhcp(index: From, *, on: bool) -> Step:
+    """Named by index: an object of the interface would carry all its other settings, too."""
+    word = "Enabled" if on else "Disabled"
+    return Step("NetTCPIP\\Set-NetIPInterface", {"InterfaceIndex": index, "AddressFamily": "IPv4", "Dhcp": word})
 
 
 def set_length(adapter: HostAdapter, address: Address, length: int) -> Step:

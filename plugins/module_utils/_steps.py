@@ -4,7 +4,7 @@
 
 """Private: what the runner is asked (Step) and what it answered (Answer), as plain values.
 
-plugin_utils/_wire.py turns them into bytes and back; nothing here knows how.
+plugin_utils/_request.py turns them into bytes, and _reply.py what came back into answers; nothing here knows how.
 """
 
 from __future__ import annotations
@@ -73,13 +73,18 @@ class Step:
     until: Until | None = field(default=None, kw_only=True)
     absent: frozenset[str] = field(default=frozenset(), kw_only=True)
     """For queries: fault kinds that mean "not there"; any other fault of a query is an error."""
+    absent_categories: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """The same by category, where the kinds are too many to be named."""
     poll: bool = field(default=False, kw_only=True)
     """A part of the plan that only looks or waits: it is not a command that a person would type."""
     hint: str = field(default="", kw_only=True)
     """The way out when the host refuses this step without a reason of which the error knows a better one."""
     lacking: tuple[str, str] | None = field(default=None, kw_only=True)
-    """Error code and message when the object of this step is not as it must be, where that says more than that it was changed; its
-    way out is the hint."""
+    """Error code and message when the object of this step is not as it must be, or does not become so in time, where that says more
+    than that it was changed; its way out is the hint."""
+    optional: str | None = field(default=None, kw_only=True)
+    """Not None: the step removes what Windows may have removed by itself. It stands in a group of this name, so that its faults
+    break nothing, and it is a command only where it ran."""
 
     @property
     def verb_noun(self) -> str:
@@ -172,6 +177,11 @@ class Answers:
     def faults(self, name: str) -> set[str]:
         """The kinds of the faults with which the host answered the query."""
         return {fault.kind for answer in self._answers.get(name, ()) for fault in answer.faults}
+
+    def words(self, name: str) -> str:
+        """What the host said when it answered the query with a fault, in its own language; empty: there was none."""
+        said = (fault for answer in self._answers.get(name, ()) for fault in answer.faults)
+        return next((f"{fault.message.strip()} [{fault.kind}]" for fault in said), "")
 
 
 Run = t.Callable[[Sequence[Step]], Sequence[Answer]]

@@ -18,10 +18,13 @@ description:
     guests on a NAT network, which has no DHCP, and works on every Windows. Hyper-V need not be installed.
   - Brings half-made states to what is asked, such as an old default route, a second address, DHCP that is still on, and an address with
     another prefix length. What is right already is not touched, and other adapters never are.
-  - Adds first and removes last, each thing by a call of its own, so that the adapter is never without an address in between. When a
-    step fails, the earlier ones are taken back.
-  - Waits until Windows knows whether another machine has the new address. If one has, the address is taken back, and the task fails
-    (V(address_duplicate)).
+  - Adds first and removes last, each thing by a call of its own, so that an address that was set by hand is there until the new one is.
+    A lease goes earlier, with DHCP, and an address that a restart of Windows would lose (somebody made it in the active store only) has
+    to go before it is made anew, so that the adapter is without an address for a moment. When a step fails, the earlier ones are taken
+    back.
+  - Waits until Windows knows whether another machine has the new address, for 30 seconds at the most. If one has (V(address_duplicate)), or
+    Windows does not find out (V(address_tentative)), the address is taken back, and the task fails. An address that was there before is
+    waited for in the same way and left as it is, and without a link there is a warning instead of a wait.
   - Manages IPv4 only.
 extends_documentation_fragment:
   - hyperlab.nested.attributes
@@ -37,11 +40,16 @@ options:
     description:
       - The IPv4 address with the length of its prefix, such as V(192.168.100.2/24), of a length from 1 to 30.
       - If given, it is the adapter's only address afterwards. Other static ones are removed, and DHCP is turned off.
+      - With DHCP go the default route and the DNS servers that it gave. The task warns of that where O(gateway) or O(dns) does not say what
+        shall be there instead.
+      - A new one must not lie in the network of a static address of another adapter (V(prefix_in_use)), as it does where two levels of a
+        lab have the same prefix.
       - If not given, the addresses stay as they are.
     type: str
   gateway:
     description:
-      - The IPv4 address of the default gateway. It must lie in the prefix of O(address), or of an address that the adapter has.
+      - The IPv4 address of the default gateway. It must lie in the prefix of O(address), or of an address that the adapter has, and be no
+        address of the inventory host itself (V(gateway_is_own)).
       - If given, it is the adapter's only default gateway afterwards. V(none) removes the adapter's default routes.
       - If not given, they stay as they are. Default routes of other adapters always do, with a warning, because Windows uses the one
         with the lower metric.
@@ -49,7 +57,8 @@ options:
   dns:
     description:
       - The IPv4 addresses of the DNS servers, in the order in which they are asked. Nobody asks them whether they are there.
-      - An empty list removes those that were set by hand, so that the ones from DHCP count, if there are any.
+      - An empty list removes those that were set by hand, so that the ones from DHCP count, if there are any. That goes for those of IPv6,
+        too, because the reset of C(Set-DnsClientServerAddress) knows no address family.
       - If not given, they stay as they are.
     type: list
     elements: str
@@ -72,6 +81,9 @@ options:
     default: false
 notes:
   - An adapter without a link takes no static address, and is refused (V(adapter_disconnected)).
+  - Error 87 of C(New-NetIPAddress) has several causes, which only its localised text tells apart, and so has V(address_refused).
+  - It is not documented whether Windows takes a lease and its default route away when DHCP is turned off. What is left of them is removed,
+    by commands that check mode cannot foresee.
 seealso:
   - module: hyperlab.nested.hyperv_nat_switch
     description: The network that such guests are on.

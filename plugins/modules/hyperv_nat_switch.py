@@ -72,7 +72,8 @@ options:
       - If not given, the NAT forwards what it has forwarded so far, and nothing in the beginning.
       - A forward cannot be changed. One that shall lead elsewhere is removed and made again, which breaks its connections only.
       - The host's own ports of SSH (22) and WinRM (5985, 5986), and the one in C(ansible_port), are refused (V(port_of_host)) unless they are
-        forwarded already, for Ansible may be connected by them. Those of RPC (135), SMB (445) and Remote Desktop (3389) are a warning.
+        forwarded already, for Ansible may be connected by them. Over PowerShell Direct, which needs no port, they are a warning, as those
+        of RPC (135), SMB (445) and Remote Desktop (3389) always are.
       - A port that another NAT forwards (V(port_taken)) and one that Windows has reserved, or that a program uses (V(port_reserved)), are
         errors. Windows reserves ranges of its dynamic ports, from 49152 on, and other ones after each restart, so that lower ports
         are the safer choice.

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.newest
 Plain = dict[str, t.Any]
 
 ADDRESSES = ["192.168.100.2", "192.168.100.9", "10.77.0.2", "10.77.0.9", "172.16.0.7"]
+ELSEWHERE = ["172.20.0.7", "172.20.0.8"]
+"""Of the other adapter, whose network is another one nearly always: a network of both is refused."""
 HOPS = ["192.168.100.1", "192.168.100.254", "10.77.0.1"]
 SERVERS = ["192.0.2.53", "192.0.2.54", "192.168.100.1"]
 WRITERS = ["New-NetIPAddress", "Set-NetIPAddress", "Remove-NetIPAddress", "New-NetRoute", "Remove-NetRoute", "Set-DnsClientServerAddress"]
@@ -35,8 +37,28 @@ leases = st.none() | st.builds(
 
 
 @st.composite
+def addresses_of(draw: st.DrawFn, dhcp: bool | None) -> list[Plain]:
+    """Of both adapters; what is left of a lease is there only while nobody asks for one."""
+    found = []
+    for address in draw(st.lists(st.sampled_from([*ADDRESSES, *ELSEWHERE]), unique=True, max_size=3)):
+        name = "Ethernet 2" if address in ELSEWHERE or draw(seldom) else "Ethernet"
+        left = name == "Ethernet" and dhcp is False and draw(seldom)
+        found.append(
+            {
+                "address": address,
+                "on": name,
+                "prefix_length": 32 if draw(seldom) else 24,
+                "state": "Duplicate" if draw(seldom) else "Preferred",
+                "persistent": not left and not draw(seldom),
+                "origin": "Dhcp" if left else "Manual",
+            }
+        )
+    return found
+
+
+@st.composite
 def profiles(draw: st.DrawFn) -> Plain:
-    adapters = [
+    adapters: list[Plain] = [
         {
             "name": name,
             "index": index,
@@ -49,16 +71,8 @@ def profiles(draw: st.DrawFn) -> Plain:
     return {
         "based_on": draw(st.sampled_from(["server2022-intel", "server2016-intel", "windows11-amd"])),
         "adapters": adapters,
-        "addresses": [
-            {
-                "address": address,
-                "on": draw(st.sampled_from(NAMES)),
-                "prefix_length": 32 if draw(seldom) else 24,
-                "state": "Duplicate" if draw(seldom) else "Preferred",
-                "persistent": not draw(seldom),
-            }
-            for address in draw(st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=3))
-        ],
+        "addresses": draw(addresses_of(adapters[0]["dhcp"])),
+        "leases_stay": draw(st.booleans()),
         "switches": [],
         "routes": [
             {"next_hop": hop, "on": name, "persistent": not draw(seldom), "metric": draw(st.sampled_from([256, 10]))}

@@ -17,7 +17,20 @@ from .._nat import DEFAULT_PREFIX, Nat, State, Wanted, wanted_prefix
 from .._nat_conflicts import refusals, removal_refusals, switch_refusals, warnings
 from .._nat_forwards import FORWARD, MAPPINGS, additions, check_forwards, removals, shown
 from .._nesting import QUERIES
-from .._network import ADAPTERS, ADDRESSES, CONNECTED, MANAGEMENT, HostAdapter, Switch, remove_address, set_length, switches
+from .._network import (
+    ADAPTERS,
+    CONNECTED,
+    IPV4,
+    KEPT,
+    MANAGEMENT,
+    HostAdapter,
+    Switch,
+    made_anew,
+    new_address,
+    remove_address,
+    set_length,
+    switches,
+)
 from .._options import Option, Options, Spec, choice, ipv4_address, ipv4_network, text
 from .._plan import Change, Plan, Thing
 from .._steps import From, Step, Until
@@ -28,8 +41,6 @@ if t.TYPE_CHECKING:
 
 _APPEARS = Until(seconds=30, every=0.5)
 """How long others wait for a new switch's management adapter (facts 5.2)."""
-
-_NO_ADDRESS = frozenset({"CmdletizationQuery_NotFound_AddressFamily"})
 
 
 def _prefix(name: str, value: str) -> ipaddress.IPv4Network:
@@ -72,14 +83,6 @@ SPEC = Spec(
 
 def queries(options: Options) -> tuple[Step, ...]:
     """The host, its switches, its adapters with their addresses, and its NATs with what they forward."""
-    addresses = Step(ADDRESSES.cmdlet, {"AddressFamily": "IPv4"}, save=ADDRESSES.save, select=ADDRESSES.select, absent=_NO_ADDRESS)
-    kept = Step(
-        ADDRESSES.cmdlet,
-        {"AddressFamily": "IPv4", "PolicyStore": "PersistentStore"},
-        save="kept",
-        select=("IPAddress",),
-        absent=_NO_ADDRESS,
-    )
     nat_fields = ("Name", "InternalIPInterfaceAddressPrefix", "ExternalIPInterfaceAddressPrefix", "Active")
     nats = Step("NetNat\\Get-NetNat", save="nats", select=nat_fields, absent=MAPPINGS.absent)
     service = Step(
@@ -89,8 +92,8 @@ def queries(options: Options) -> tuple[Step, ...]:
         select=("Status",),
         absent=frozenset({"NoServiceFoundForGivenName"}),
     )
-    only = (kept, service) if options.state == "present" else (CONNECTED,)
-    return (HOST, QUERIES[0], switches(), MANAGEMENT, ADAPTERS, addresses, nats, MAPPINGS, *only)
+    only = (KEPT, service) if options.state == "present" else (CONNECTED,)
+    return (HOST, QUERIES[0], switches(), MANAGEMENT, ADAPTERS, IPV4, nats, MAPPINGS, *only)
 
 
 def plan(options: Options, state: State) -> Plan:
@@ -114,13 +117,15 @@ def _build(state: State, wanted: Wanted) -> Iterator[Change]:
     if state.switch is None:
         yield Change(subject=thing, attributes={"switch": (None, "internal")}, steps=_new_switch(state.name))
         index = From(save="made interface", property="InterfaceIndex", shown={"InterfaceAlias": f"vEthernet ({state.name})"})
-        yield Change(subject=thing, attributes={"gateway": (None, wanted.address)}, steps=(_new_address(wanted, index, index),))
+        yield Change(
+            subject=thing, attributes={"gateway": (None, str(wanted.interface))}, steps=(new_address(wanted.interface, index, index),)
+        )
     elif state.adapter:
         lost = wanted.lost_at_restart(state)
         steps = _address_steps(state.switch, state.adapter, wanted, lost)
         before = wanted.found or wanted.stale
         # A second address that only has to go is still a change, although the gateway stays what it is.
-        attributes: dict[str, tuple[t.Any, t.Any]] = {"gateway": (str(before) if before else None, wanted.address)}
+        attributes: dict[str, tuple[t.Any, t.Any]] = {"gateway": (str(before) if before else None, str(wanted.interface))}
         if wanted.found and wanted.stale:
             attributes["former_gateway"] = (str(wanted.stale), None)
         if lost:
@@ -152,25 +157,14 @@ def _appears(step: Step) -> Step:
     return Step(step.cmdlet, step.parameters, save=step.save, where=step.where, until=until, poll=True)
 
 
-def _new_address(wanted: Wanted, index: From, index_again: From) -> Step:
-    """New-NetIPAddress; its default length of 32 would leave the VMs without a route (facts 5.6)."""
-    address = str(wanted.gateway)
-    return Step(
-        "NetTCPIP\\New-NetIPAddress",
-        {"IPAddress": address, "PrefixLength": wanted.prefix.prefixlen, "InterfaceIndex": index},
-        undo=Step("NetTCPIP\\Remove-NetIPAddress", {"IPAddress": address, "InterfaceIndex": index_again, "Confirm": False}),
-    )
-
-
 def _address_steps(switch: Switch, adapter: HostAdapter, wanted: Wanted, lost: bool) -> tuple[Step, ...]:
-    """What is in the active store only has to go first: New-NetIPAddress takes no address that is there, and writes both (facts 5.6)."""
-    steps = []
-    if wanted.found and lost:
-        # without its last address an interface may fall back to DHCP, and then takes no other one (facts 6.1)
-        no_dhcp: dict[str, t.Any] = {"InterfaceIndex": adapter.index_of(switch), "AddressFamily": "IPv4", "Dhcp": "Disabled"}
-        steps += [remove_address(adapter, wanted.found, store="ActiveStore"), Step("NetTCPIP\\Set-NetIPInterface", no_dhcp)]
-    if wanted.found is None or lost:
-        steps.append(_new_address(wanted, adapter.index_of(switch), adapter.index_again))
+    """The gateway made, made anew where a restart would lose it, or given the right length; then the former one goes."""
+    steps: list[Step] = []
+    new = new_address(wanted.interface, adapter.index_of(switch), adapter.index_again)
+    if wanted.found is None:
+        steps.append(new)
+    elif lost:
+        steps += made_anew(adapter, wanted.found, adapter.index_of(switch), (new,))
     elif wanted.found.length != wanted.prefix.prefixlen:
         steps.append(set_length(adapter, wanted.found, wanted.prefix.prefixlen))
     if wanted.stale:

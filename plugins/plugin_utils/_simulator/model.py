@@ -372,6 +372,8 @@ class Host:
     """The role Hyper-V; what is pending waits for a restart of Windows. Absent: a bare Windows, to install Hyper-V on."""
     hypervisor_running: bool = True
     """False: the hypervisor is switched off in the boot settings (hypervisorlaunchtype). It runs only where the role is installed."""
+    launched_before: float | None = None
+    """Simulated second at which an earlier start of Windows has launched a hypervisor, for the System log; the last start's is known."""
     vbs_status: int = 0
     """Win32_DeviceGuard.VirtualizationBasedSecurityStatus: 0 off, 1 enabled, 2 running."""
     nested: bool = False
@@ -398,6 +400,8 @@ class Host:
     """Whether its physical network leads on to the rest of the world. Only that of an outermost host counts."""
     answers_ping: bool = False
     """Whether its firewall lets echo requests in."""
+    neighbours: dict[str, t.Literal["Stale", "Delay", "Probe", "Reachable", "Permanent"]] = field(default_factory=dict)
+    """What its neighbour cache has of IPv4 addresses before a remote process sends anything to them."""
     nats: list[Nat] = field(default_factory=list)
     winnat_running: bool = True
     """False: the service winnat is stopped, and no NAT is active."""
@@ -423,6 +427,8 @@ class Host:
     """Windows goes down then, and starts again; None: nobody has asked for it."""
     answers_at: float = 0.0
     """Nobody answers before; of a guest its VM knows that."""
+    asked: dict[tuple[int, str], float] = field(default_factory=dict, repr=False, compare=False, metadata=LINK)
+    """When the remote process of this moment has first sent something to a neighbour: interface index and address."""
     configured: bool = False
     """Windows has started once with the role pending: its next start ends the installation."""
     outer: Host | None = field(default=None, repr=False, compare=False, metadata=LINK)

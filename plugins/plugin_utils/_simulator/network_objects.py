@@ -543,7 +543,8 @@ def active_routes(host: Host) -> list[NetRoute]:
     by_hand = [NetRoute(host, r.destination, r.adapter, r.next_hop, route=r) for r in host.routes if r.adapter in present]
     given = [(adapter, lease(host, adapter)) for adapter in bound]
     by_dhcp = [NetRoute(host, "0.0.0.0/0", adapter.index, found.gateway) for adapter, found in given if found and found.gateway]
-    return [*seen.values(), *by_hand, *by_dhcp]
+    there = {(route.prefix, route.next_hop, route.index) for route in by_hand}
+    return [*seen.values(), *by_hand, *(route for route in by_dhcp if (route.prefix, route.next_hop, route.index) not in there)]
 
 
 def dns_servers(host: Host, adapter: HostAdapter) -> list[str]:

@@ -136,7 +136,8 @@ def _end_lease(host: Host, adapter: HostAdapter) -> None:
         host.addresses.append(
             Address(address=given.address, prefix_length=given.prefix_length, adapter=index, origin="Dhcp", persistent=False)
         )
-        if given.gateway:
+        default = ("0.0.0.0/0", given.gateway, index)
+        if given.gateway and not any((route.destination, route.next_hop, route.adapter) == default for route in host.routes):
             host.routes.append(Route(next_hop=given.gateway, metric=_LEASED_METRIC, adapter=index, persistent=False))
 
 
