@@ -71,7 +71,7 @@ def converge(
     resource: Resource, options: Options, transport: Transport, *, check_mode: bool = False, diff: bool = False
 ) -> dict[str, t.Any]:
     """Bring the host to what the options want and return the task's result; raises HypervError before anything was written."""
-    parts = patiently(options.get("answer_timeout"), transport, lambda: _planned(resource, options, transport.run))
+    parts = patiently(options.get("answer_timeout"), transport, lambda patient: _planned(resource, options, transport.run, patient=patient))
     if check_mode:
         return result([_predicted(part) for part in parts], diff=diff)
     results: list[PartResult] = []
@@ -82,13 +82,13 @@ def converge(
     return result(results, diff=diff)
 
 
-def _planned(resource: Resource, options: Options, run: Run) -> list[Part]:
+def _planned(resource: Resource, options: Options, run: Run, *, patient: bool) -> list[Part]:
     parts: list[Part] = []
     errors: list[HypervError] = []
     for chunk in _chunks(options):
         try:
             state = read(resource, chunk, run)
-            plan = with_power_cycle(_only_new(resource.plan(chunk, state), parts), chunk)
+            plan = with_power_cycle(_only_new(resource.plan(chunk.but(patient=patient), state), parts), chunk)
             parts.append(Part(options=chunk, state=state, plan=plan))
         except SeveralErrors as several:
             errors += several.errors
@@ -131,7 +131,7 @@ def _checked(steps: Sequence[Step], answers: Sequence[Answer]) -> Answers:
     reached = False
     for step, answer in zip(steps, answers, strict=True):
         for fault in answer.faults:
-            if fault.kind not in step.absent:
+            if fault.kind not in step.absent and fault.category not in step.absent_categories:
                 raise from_fault(fault, step.verb_noun, reading=True, reached=reached)
         reached = reached or (step.cmdlet.startswith("Hyper-V") and not answer.faults)
     return Answers(steps, answers)
@@ -143,7 +143,7 @@ def _predicted(part: Part) -> PartResult:
     last = reboot is not None and reboot.after
     return PartResult(
         changes=((reboot.change,) if reboot and first else ()) + plan.changes,
-        commands=(_RESTART,) * first + tuple(command(step) for step in plan.steps if not step.poll) + (_RESTART,) * last,
+        commands=(_RESTART,) * first + tuple(command(step) for step in plan.steps if not (step.poll or step.optional)) + (_RESTART,) * last,
         power_cycled=plan.power_cycled,
         warnings=plan.warnings,
         state=part.state,
@@ -183,9 +183,11 @@ def _done_with_restarts(resource: Resource, part: Part, transport: Transport) ->
         if restarts == MOST_RESTARTS:
             return _failed(found, reboot.endless)
         try:
-            ask(reboot, transport)
-            found = replace(found, commands=(*found.commands, _RESTART), rebooted=True)
-            state = wait(reboot, transport, look)
+            refusal = ask(reboot, transport)
+            asked = replace(found, commands=(*found.commands, _RESTART), rebooted=True)
+            found = found if refusal else asked
+            state = wait(reboot, transport, look, refusal)
+            found = replace(asked, restart_needed=False)
             if restarts == 0 and reboot.before:
                 found = replace(found, changes=(reboot.change, *found.changes))
             # what Windows warned of before is that it had to be restarted
@@ -249,6 +251,7 @@ def _written(resource: Resource, part: Part, run: Run) -> PartResult:
         failures=outcome.failures,
         state=after,
         touched=outcome.stays,
+        restart_needed=outcome.restart_needed,
     )
 
 

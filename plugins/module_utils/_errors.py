@@ -20,6 +20,7 @@ HypervError
 │   ├── PortTaken          port_taken               another NAT forwards the port
 │   ├── PortReserved       port_reserved            Windows has the port reserved, or something uses it
 │   ├── AddressExists      address_in_use
+│   ├── AddressRefused     address_refused          Windows has one error for all that speaks against an address
 │   ├── StartFailed        start_failed
 │   └── TimedOut           timed_out
 ├── NotApplied             not_applied              the host said yes, and the state says no
@@ -139,7 +140,10 @@ class StartFailed(HostFault):
     """The VM did not start."""
 
     code = "start_failed"
-    fix = "read the host's own words above, and its event log (Hyper-V-Worker, Admin)"
+    fix = (
+        "read the host's own words above, and its event log (Hyper-V-Worker, Admin); of a VM that exposes its virtualization extensions"
+        " hyperv_nested_info tells whether host and configuration version allow that"
+    )
 
 
 class NatRefused(HostFault):
@@ -179,6 +183,17 @@ class AddressExists(HostFault):
     fix = "look for it with Get-NetIPAddress -IPAddress ADDRESS -PolicyStore PersistentStore, and remove it or choose another one"
 
 
+class AddressRefused(HostFault):
+    """Error 87 has many causes, and only its words, which are localised, tell them apart (facts 5.6, 6.1)."""
+
+    code = "address_refused"
+    fix = (
+        "the address is there already, be it only for after a restart (Get-NetIPAddress -IPAddress ADDRESS -PolicyStore PersistentStore),"
+        " DHCP is still on (Get-NetIPInterface -AddressFamily IPv4), or the adapter has no link (Get-NetAdapter): look at these,"
+        " and mend what it is"
+    )
+
+
 class TimedOut(HostFault):
     """Something was waited for, and did not come."""
 
@@ -209,6 +224,11 @@ def raise_all(errors: Sequence[HypervError]) -> None:
         raise SeveralErrors(errors)
 
 
+NO_MODULE = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule"})
+"""Kinds of fault of a cmdlet whose module is not installed (facts 2.5)."""
+NO_HYPERV = NO_MODULE | {"ObjectNotFound"}
+"""The same of Hyper-V's cmdlets, or their service does not answer (facts 2.5, 9.3)."""
+
 # facts 2.2, 2.5, 10.3 and the runner's own ids (reference/runner/README.md); issue PlagueHO/LabBuilder#203 for vmms.
 _BY_KIND: dict[str, type[HostFault]] = {
     "AccessDenied": AccessDenied,
@@ -230,7 +250,7 @@ _BY_ID: dict[str, type[HostFault]] = {
     "Windows System Error 87,New-NetNat": NatRefused,
     "Windows System Error 52,Add-NetNatStaticMapping": PortTaken,
     "Windows System Error 32,Add-NetNatStaticMapping": PortReserved,
-    "Windows System Error 87,New-NetIPAddress": AddressExists,
+    "Windows System Error 87,New-NetIPAddress": AddressRefused,
     "Windows System Error 5010,New-NetIPAddress": AddressExists,
 }
 _BY_CATEGORY: dict[str, type[HostFault]] = {"PermissionDenied": AccessDenied}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime
 
 from ._steps import Answers, Step
 
@@ -33,20 +34,43 @@ MOST_PROCESSORS = 2048
 """Of a VM, on the newest Windows Server (2025, generation 2; Microsoft's "Plan for Hyper-V scalability"); a host may take fewer."""
 
 _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
-_WORKSTATION = 1
+WORKSTATION = 1
 """Win32_OperatingSystem.ProductType of client Windows."""
 
+_CIM = "CimCmdlets\\Get-CimInstance"
+_OS_FIELDS = ("CSName", "BuildNumber", "Caption", "ProductType", "OperatingSystemSKU", "LastBootUpTime", "LocalDateTime")
+FLAGS = ("VirtualizationFirmwareEnabled", "SecondLevelAddressTranslationExtensions", "VMMonitorModeExtensions")
+"""Properties of a processor by which Windows sees virtualization extensions; only while it runs on no hypervisor (facts 7)."""
 QUERIES = (
-    Step(
-        "CimCmdlets\\Get-CimInstance", {"ClassName": "Win32_OperatingSystem"}, save="os", select=("BuildNumber", "Caption", "ProductType")
-    ),
-    Step(
-        "CimCmdlets\\Get-CimInstance",
-        {"ClassName": "Win32_Processor"},
-        save="cpus",
-        select=("Manufacturer", "Name", "VirtualizationFirmwareEnabled"),
-    ),
+    Step(_CIM, {"ClassName": "Win32_OperatingSystem"}, save="os", select=_OS_FIELDS),
+    Step(_CIM, {"ClassName": "Win32_Processor"}, save="cpus", select=("Manufacturer", "Name", *FLAGS)),
 )
+
+_DEVICE_GUARD = {"ClassName": "Win32_DeviceGuard", "Namespace": "root\\Microsoft\\Windows\\DeviceGuard"}
+_NO_CLASS = frozenset({"HRESULT 0x80041010", "HRESULT 0x8004100e"})
+_VMMS = {"ClassName": "Win32_Service", "Filter": "Name='vmms'"}
+# What the data exchange service tells a VM of itself; Microsoft's page on key-value pairs, and idx:1532477695, idx:10003500579.
+_GUEST_KEY = "HKLM:\\SOFTWARE\\Microsoft\\Virtual Machine\\Guest\\Parameters"
+_GUEST_VALUES = ("PhysicalHostName", "VirtualMachineName")
+_NO_KEY = frozenset({"PathNotFound"})
+MACHINE_QUERIES = (
+    Step(_CIM, {"ClassName": "Win32_ComputerSystem"}, save="system", select=("Name", "HypervisorPresent", "TotalPhysicalMemory", "Model")),
+    Step("Microsoft.PowerShell.Management\\Get-ItemProperty", {"Path": _GUEST_KEY}, save="below", select=_GUEST_VALUES, absent=_NO_KEY),
+    Step(_CIM, _DEVICE_GUARD, save="device_guard", select=("VirtualizationBasedSecurityStatus",), absent=_NO_CLASS),
+    Step(_CIM, _VMMS, save="vmms", select=("State",)),
+)
+"""What Windows runs on, and the service of its own Hyper-V."""
+
+VIRTUAL_MACHINE = "Virtual Machine"
+"""Win32_ComputerSystem.Model of a VM of a Hyper-V host."""
+
+SETTLING = 300
+"""Seconds after a start of Windows in which its services may still be starting, a pending feature be worked on, and Windows restart
+once more by itself: that installing the role in a guest commonly takes two restarts is known (facts 7), how long all that takes is a
+guess."""
+_WANDERING = 5
+"""Seconds by which the same start of Windows may read later: milliseconds were seen (gh:elastic/beats#12591, where a second is what
+counts, and gh:prometheus-community/windows_exporter#74), and more where a clock is set; that these are enough is a guess."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +93,7 @@ class Platform:
         return cls(
             caption=str(system.get("Caption") or "Windows"),
             build=int(system.get("BuildNumber") or 0),
-            client=system.get("ProductType") == _WORKSTATION,
+            client=system.get("ProductType") == WORKSTATION,
             vendor=_VENDORS.get(manufacturer, manufacturer),
             cpu=str(cpu.get("Name") or ""),
         )
@@ -78,6 +102,53 @@ class Platform:
     def title(self) -> str:
         """For messages: Windows and its build."""
         return f"{self.caption} (build {self.build})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """When Windows started."""
+
+    text: str
+    """As Windows said it; empty: it did not."""
+    uptime: float | None
+    """Seconds since then; None: it is not known."""
+
+    @classmethod
+    def from_answers(cls, answers: Answers) -> Start:
+        """From the answers to QUERIES."""
+        system: t.Any = answers.one("os") or {}
+        start = str(system.get("LastBootUpTime") or "")
+        return cls(text=start, uptime=_seconds(start, str(system.get("LocalDateTime") or "")))
+
+    @property
+    def recent(self) -> bool:
+        """Whether Windows may still be busy with it."""
+        return self.uptime is not None and self.uptime < SETTLING
+
+    def has(self, moment: str) -> bool:
+        """Whether something happened since then: at that moment, in the same form."""
+        later = _seconds(self.text, moment)
+        return later is not None and later >= -_WANDERING
+
+    def is_after(self, before: Start) -> bool:
+        """Whether Windows was restarted since it said that."""
+        later = _seconds(before.text, self.text)
+        return self.text != before.text if later is None else later > _WANDERING
+
+
+def _seconds(start: str, end: str) -> float | None:
+    """From one time to another, in the runner's form of a DateTime."""
+    try:
+        return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    except (TypeError, ValueError):
+        return None
+
+
+def place_below(answers: Answers) -> tuple[str, str] | None:
+    """The Hyper-V host that this is a VM of and the VM's name there, as the data exchange service told; None: no VM, or not told."""
+    row: t.Any = answers.one("below") or {}
+    host, vm = (str(row.get(name) or "") for name in _GUEST_VALUES)
+    return (host, vm) if host and vm else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +191,7 @@ def version_blocker(platform: Platform, version: str) -> Blocker | None:
     return Blocker(
         code="version_too_low",
         msg=f"has configuration version {version}, and nesting on {platform.vendor or 'this host'} needs {minimum[0]}.{minimum[1]}",
-        fix="set upgrade_version=true (Update-VMVersion; it cannot be undone), or make the VM anew",
+        fix="set upgrade_version=true in hyperv_nested (Update-VMVersion; it cannot be undone), or make the VM anew",
     )
 
 

@@ -35,6 +35,8 @@ class Outcome:
     warnings: tuple[str, ...]
     stays: bool
     """Whether something could not be taken back."""
+    restart_needed: bool
+    """Whether an answer says that Windows waits for a restart."""
 
 
 def failure(
@@ -57,8 +59,9 @@ def outcome_of(plan: Plan, answers: Sequence[Answer]) -> Outcome:
         if _judged(change, by_step):
             broken.setdefault(change.subject.id, (change.steps[-1], by_step[id(change.steps[-1])]))
     fates = [(change, _fate(change, by_step, broken)) for change in plan.changes]
+    done = tuple(change for change, fate in fates if fate == "done")
     return Outcome(
-        done=tuple(change for change, fate in fates if fate == "done"),
+        done=done,
         failures=tuple(
             _failure(group, *broken[group], fates, script, stuck.get(group))
             for group in dict.fromkeys(change.subject.id for change in plan.changes)
@@ -68,6 +71,7 @@ def outcome_of(plan: Plan, answers: Sequence[Answer]) -> Outcome:
         power_cycled=tuple(_cycled(plan, asked - set(stuck))),
         warnings=tuple(dict.fromkeys(text for step, answer in script for text in answer.warnings if not step.poll)),
         stays=any(answer.undo and answer.undo.faults for _step, answer in script),
+        restart_needed=any(change.restarts(by_step[id(change.steps[-1])]) for change in done if change.restarts),
     )
 
 
@@ -116,7 +120,7 @@ def _explained(step: Step, answer: Answer, label: str, stuck: str | None, script
             fix="look at the guest: it was asked to shut down, may still do so, and is then not started again;"
             " raise shutdown_timeout, or set when_running=turn_off",
         )
-    if missing and step.lacking:
+    if step.lacking and fault.kind in ("Hyperlab.NoObject", "Hyperlab.Timeout"):
         code, message = step.lacking
         return HypervError(message, code=code, fix=step.hint)
     waited = [each for own, its in script if own.save == STOPPED for each in its.faults if each.kind != "Hyperlab.Timeout"]

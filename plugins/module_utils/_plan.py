@@ -51,8 +51,12 @@ class Change:
     """Attribute to its value before and after, as a result shows them."""
     steps: tuple[Step, ...]
     needs_off: bool = False
+    what: str = "this change"
+    """For the refusal of a VM that is not off: what needs it off, where the attributes alone do not tell."""
     judge: Callable[[Answer], HypervError | None] | None = None
     """What the answer to the last step says beside its faults, or better than they do; None: it is what it seems."""
+    restarts: Callable[[Answer], bool] | None = None
+    """Whether the answer to the last step says that Windows waits for a restart; None: it never does."""
 
     @property
     def real(self) -> bool:
@@ -116,6 +120,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     ends: tuple[tuple[Vm, str], ...] = ()
     """VMs and the power state that each shall be in at the end, or GONE; any other VM ends as it was."""
+    nested: frozenset[str] = frozenset()
+    """Ids of the VMs in which Hyper-V may run: what stops them stops what is inside."""
     wait: Wait | None = None
     reboot: Reboot | None = None
     opening: tuple[Step, ...] = ()
@@ -132,13 +138,15 @@ class Plan:
         errors: Sequence[HypervError] = (),
         *,
         ends: Iterable[tuple[Vm, str]] = (),
+        nested: Iterable[Vm] = (),
         wait: Wait | None = None,
         reboot: Reboot | None = None,
     ) -> Plan:
         """A plan of the changes in which something differs; with errors nothing is planned at all."""
         raise_all(errors)
         real = tuple(_grouped(change) for change in changes if change.real)
-        return cls(changes=real, warnings=tuple(warnings), ends=tuple(ends), wait=wait, reboot=reboot)
+        inner = frozenset(vm.id for vm in nested)
+        return cls(changes=real, warnings=tuple(warnings), ends=tuple(ends), nested=inner, wait=wait, reboot=reboot)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -156,7 +164,8 @@ class Plan:
 def _grouped(change: Change) -> Change:
     """The change with only what differs, its steps in the group of its subject."""
     attributes = {name: pair for name, pair in change.attributes.items() if pair[0] != pair[1]}
-    return replace(change, attributes=attributes, steps=tuple(replace(step, group=change.subject.id) for step in change.steps))
+    steps = tuple(replace(step, group=step.optional or change.subject.id) for step in change.steps)
+    return replace(change, attributes=attributes, steps=steps)
 
 
 def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
@@ -170,8 +179,9 @@ def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
     moving = changing | {vm.id: vm for vm, end in plan.ends if end not in (vm.state, GONE)}
     ends = {vm_id: asked.get(vm_id, _own_end(vm)) for vm_id, vm in moving.items()}
     through_off = {vm_id: vm for vm_id, vm in moving.items() if vm_id in changing or ends[vm_id] == "Off"}
+    whats = {change.subject.id: change.what for change in reversed(plan.changes) if change.needs_off}
     raise_all(
-        [error for vm_id, vm in through_off.items() for error in _refusals(vm, options, _why(ends[vm_id], vm_id in changing))]
+        [error for vm_id, vm in through_off.items() for error in _refusals(vm, options, _why(ends[vm_id], whats.get(vm_id)))]
         + [error for vm_id, vm in moving.items() if vm_id not in through_off for error in _unsettled(vm)]
     )
     stopping = {vm_id: vm for vm_id, vm in through_off.items() if vm.state != "Off"}
@@ -182,6 +192,7 @@ def with_power_cycle(plan: Plan, options: t.Any) -> Plan:
     return replace(
         plan,
         changes=(*discarded, *changes),
+        warnings=(*plan.warnings, *_inner_losses(plan, stopping, ends, options)),
         opening=opening,
         closing={vm_id: _way(vm, ends[vm_id], vm_id in stopping) for vm_id, vm in moving.items()},
         power_cycled=tuple(vm.label for vm in back),
@@ -215,8 +226,25 @@ def _own_end(vm: Vm) -> str:
     return "Off" if vm.state == "Saved" else vm.state
 
 
-def _why(end: str, changing: bool) -> str:
-    return "removing it" if end == GONE else "this change" if changing else "state=off"
+def _why(end: str, what: str | None) -> str:
+    return "removing it" if end == GONE else what or "state=off"
+
+
+def _inner_losses(plan: Plan, stopping: Mapping[str, Vm], ends: Mapping[str, str], options: t.Any) -> list[str]:
+    """What becomes of VMs inside the VMs that are stopped; nobody outside sees whether there are any. Whoever removes one knows."""
+    return [
+        f"VM '{vm.label}' exposes virtualization extensions and is stopped: {_inner_loss(vm, options)}"
+        for vm_id, vm in stopping.items()
+        if vm_id in plan.nested and ends[vm_id] != GONE
+    ]
+
+
+def _inner_loss(vm: Vm, options: t.Any) -> str:
+    if vm.state == "Saved":
+        return "VMs that ran inside when it was saved lose their power; start it and shut them down first to spare them that"
+    if options.when_running == "turn_off":
+        return "VMs that run inside lose their power with it; shut them down first (hyperv_vm, state=off, inside) to spare them that"
+    return "VMs that run inside follow their automatic stop action (they are saved unless it was changed), and may have to be started again"
 
 
 def _way(vm: Vm, end: str, stopped: bool) -> tuple[Step, ...]:

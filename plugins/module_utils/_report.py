@@ -35,6 +35,8 @@ class PartResult:
     """Whether something may have been changed of which nobody knows, because the host's answer was lost."""
     rebooted: bool = False
     """Whether the host was restarted, or would be."""
+    restart_needed: bool = False
+    """Whether an answer of the host said that Windows waits for a restart, and it has had none since."""
 
 
 def result(parts: Sequence[PartResult], *, diff: bool) -> dict[str, t.Any]:
@@ -54,6 +56,8 @@ def result(parts: Sequence[PartResult], *, diff: bool) -> dict[str, t.Any]:
     }
     if any(part.rebooted for part in parts):
         shown["rebooted"] = True
+    if any(part.restart_needed for part in parts):
+        shown["reboot_required"] = True
     warnings = [text for part in parts for text in part.warnings]
     if warnings:
         shown["warnings"] = warnings

@@ -52,6 +52,7 @@ options:
       - Whether to restart Windows when Hyper-V was installed or removed, or when Windows waits for that restart already.
       - The restart is waited for, until Windows has another boot time and, if Hyper-V is installed then, its service answers. If Windows
         waits for a second restart, that is made too. Progress is shown with C(-v).
+      - A host that refuses to restart may be restarting already, so that is waited for, too, for two minutes at most.
       - VMs that run on the host follow their automatic stop action, and their automatic start action afterwards. A warning names them.
       - With V(false), RV(reboot_required) says whether Windows waits for a restart. What waits for one cannot be changed back before it.
     type: bool
@@ -65,7 +66,9 @@ options:
     description:
       - How many seconds to wait for a host that does not answer at the beginning, because it was just started, or is still at the restart
         of a run that was interrupted. A logon that was refused is not waited for.
-      - If not given, a host that does not answer is unreachable at once.
+      - The same time is given to Hyper-V that is installed and whose service (vmms) does not answer yet, within five minutes after a start
+        of Windows. If it still does not then, the task goes on with the host as it is.
+      - If not given, a host that does not answer is unreachable at once, and nothing else is waited for.
     type: int
 notes:
   - This module needs neither Hyper-V nor its PowerShell module on the host, but an administrator.
@@ -113,12 +116,15 @@ features:
     hyperv: installed
     management_tools: installed
 boot_time:
-  description: When Windows started, as it was read at the end.
+  description:
+    - When Windows started, as it was read at the end. Windows may tell the same start some milliseconds earlier or later each time.
   returned: when the host could be read
   type: str
   sample: "2026-11-21T06:55:31.5000000Z"
 reboot_required:
-  description: Whether Windows waits for a restart to install or remove a feature.
+  description:
+    - Whether Windows waits for a restart to install or remove a feature, as it was read at the end, or as Windows said when the features
+      were changed.
   returned: when the host could be read
   type: bool
 rebooted:

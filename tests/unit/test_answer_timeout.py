@@ -60,6 +60,14 @@ def test_a_guest_that_was_just_started_is_waited_for(lab: Guests) -> None:
     assert "waiting for an answer" in played.output
 
 
+def test_its_hyperv_that_is_still_starting_is_waited_for(lab: Guests) -> None:
+    late = guests.changed(guests.lab(), "vms.0.guest.windows.vmms_running", False)
+    late = guests.changed(late, "vms.0.guest.windows.events", [{"process": 3, "set": {"vmms_running": True}}])
+    played = lab.look(late, answer_timeout=60).succeeded()
+    assert "vmms_stopped" not in [finding["code"] for finding in played.of("look").result["findings"]]
+    assert "Windows on L1 has just started, and its Virtual Machine Management service (vmms) does not answer yet" in played.output
+
+
 def test_a_guest_that_never_answers_is_unreachable_in_the_end(lab: Guests) -> None:
     hung = guests.changed(guests.lab(), "vms.0.guest.powershell_direct", False)
     found = lab.look(hung, answer_timeout=60, start=False).of("look")

@@ -116,4 +116,4 @@ def test_a_guest_restarts_over_psdirect(tmp_path: pathlib.Path, play: Play) -> N
 def test_a_guest_without_extensions_is_sent_to_its_host(tmp_path: pathlib.Path, play: Play) -> None:
     found = Hosts(tmp_path, play, GUEST % "false").play("l1").of("install")
     assert (found.status, found.result["error_code"]) == ("failed", "extensions_hidden")
-    assert "hyperv_nested for this VM on its Hyper-V host" in found.result["fix"]
+    assert "hyperv_nested for VM 'l1' on its Hyper-V host HV" in found.result["fix"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime
 
-from .._errors import HostFault, HypervError, Refused
+from .._errors import NO_HYPERV, HostFault, HypervError, Refused
+from .._nesting import FLAGS, MACHINE_QUERIES, QUERIES, VIRTUAL_MACHINE, WORKSTATION, Start, place_below
 from .._options import Options, Spec, choice, flag, number
 from .._plan import Change, Plan, Reboot, Thing
+from .._restart import await_service
 from .._steps import Answer, Answers, Step
 
 if t.TYPE_CHECKING:
@@ -31,61 +32,35 @@ SPEC = Spec(
 
 ROLE, TOOLS = "hyperv", "management_tools"
 _SERVER_NAMES = {ROLE: "Hyper-V", TOOLS: "Hyper-V-PowerShell"}
-_CLIENT_NAMES = {ROLE: "Microsoft-Hyper-V", TOOLS: "Microsoft-Hyper-V-Management-PowerShell"}
+_DISM_NAMES = {ROLE: "Microsoft-Hyper-V", TOOLS: "Microsoft-Hyper-V-Management-PowerShell"}
 INSTALLED, ABSENT, INSTALL_PENDING, UNINSTALL_PENDING = "installed", "absent", "install_pending", "uninstall_pending"
-_STATES = {
-    # Get-WindowsFeature
-    "Installed": INSTALLED,
-    "InstallPending": INSTALL_PENDING,
-    "UninstallPending": UNINSTALL_PENDING,
-    # Get-WindowsOptionalFeature
-    "Enabled": INSTALLED,
-    "EnablePending": INSTALL_PENDING,
-    "DisablePending": UNINSTALL_PENDING,
-}
-"""Their words for a feature that is there, or comes or goes with a restart (facts 9.3); all others mean that it is absent."""
+_STATES = {"Enabled": INSTALLED, "EnablePending": INSTALL_PENDING, "DisablePending": UNINSTALL_PENDING}
+"""Get-WindowsOptionalFeature's words for a feature that is there, or comes or goes with a restart (facts 9.3); all others mean that it
+is absent."""
 
-_CIM = "CimCmdlets\\Get-CimInstance"
-_FLAGS = ("VirtualizationFirmwareEnabled", "SecondLevelAddressTranslationExtensions", "VMMonitorModeExtensions")
-_NO_SERVER_MANAGER = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule"})
-# facts 2.5, 9.3: the module is not installed, or its service is not there
-_NO_HYPERV = _NO_SERVER_MANAGER | {"ObjectNotFound"}
-_NO_CLASS = frozenset({"HRESULT 0x80041010", "HRESULT 0x8004100e"})
+_RESTART_NEEDED = ("Yes", "Maybe", True)
+"""ServerManager's words, and DISM's (facts 7)."""
 _OFF = ("Off", "Saved", "OffCritical", "SavedCritical")
-_WORKSTATION = 1
-"""Win32_OperatingSystem.ProductType of client Windows."""
 _VBS_RUNS = 2
-_SETTLING = 300
-"""Seconds after a start of Windows in which a pending feature may still be worked on, and Windows restart once more by itself: that
-installing the role in a guest commonly takes two restarts is known (facts 7), how long that may take is a guess."""
 
 
 def queries(options: Options) -> tuple[Step, ...]:
-    """What Windows and the machine are, the features by both roads, and the VMs, if Hyper-V is there to tell."""
+    """What Windows and the machine are, the features, and the VMs, if Hyper-V is there to tell.
+
+    DISM knows both features by the same names on servers, too (facts 7; idx:9107013516 asks for both of them there).
+    """
     del options
-    os_fields = ("CSName", "Caption", "ProductType", "LastBootUpTime", "LocalDateTime")
-    guard = {"ClassName": "Win32_DeviceGuard", "Namespace": "root\\Microsoft\\Windows\\DeviceGuard"}
     return (
-        Step(_CIM, {"ClassName": "Win32_OperatingSystem"}, save="os", select=os_fields),
-        Step(_CIM, {"ClassName": "Win32_ComputerSystem"}, save="system", select=("Model", "HypervisorPresent")),
-        Step(_CIM, {"ClassName": "Win32_Processor"}, save="cpus", select=_FLAGS),
-        Step(_CIM, guard, save="guard", select=("VirtualizationBasedSecurityStatus",), absent=_NO_CLASS),
-        Step(_CIM, {"ClassName": "Win32_Service", "Filter": "Name='vmms'"}, save="vmms", select=("State",)),
-        Step(
-            "ServerManager\\Get-WindowsFeature",
-            {"Name": tuple(_SERVER_NAMES.values())},
-            save="roles",
-            select=("Name", "InstallState"),
-            absent=_NO_SERVER_MANAGER,
-        ),
-        *map(_optional_feature, _CLIENT_NAMES.values()),
-        Step("Hyper-V\\Get-VMHost", save="host", select=("Name",), absent=_NO_HYPERV),
-        Step("Hyper-V\\Get-VM", save="vms", select=("Name", "State"), absent=_NO_HYPERV),
+        *QUERIES,
+        *MACHINE_QUERIES,
+        *map(_optional_feature, _DISM_NAMES.values()),
+        Step("Hyper-V\\Get-VMHost", save="host", select=("Name",), absent=NO_HYPERV),
+        Step("Hyper-V\\Get-VM", save="vms", select=("Id", "Name", "State"), absent=NO_HYPERV),
     )
 
 
 def _optional_feature(name: str) -> Step:
-    return Step("Dism\\Get-WindowsOptionalFeature", {"Online": True, "FeatureName": name}, save="optional", select=("FeatureName", "State"))
+    return Step("Dism\\Get-WindowsOptionalFeature", {"Online": True, "FeatureName": name}, save="features", select=("FeatureName", "State"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,13 +88,12 @@ class State:
     name: str
     caption: str
     client: bool
-    boot: str
-    """When Windows started, as it says it; only ever compared."""
-    uptime: float | None
-    """Seconds; None: it did not say."""
+    start: Start
     features: dict[str, Feature]
     guest: bool
     """It is the Windows in a Hyper-V VM."""
+    below: tuple[str, str] | None
+    """Its Hyper-V host and the VM's name there; None: no VM, or not told."""
     hypervisor: bool | None
     """A hypervisor is below this Windows: its own, or the one whose guest it is."""
     visible: bool
@@ -137,19 +111,18 @@ class State:
         del options
         os: t.Any = answers.one("os") or {}
         system: t.Any = answers.one("system") or {}
-        guard: t.Any = answers.one("guard") or {}
+        guard: t.Any = answers.one("device_guard") or {}
         service: t.Any = answers.one("vmms") or {}
-        client = os.get("ProductType") == _WORKSTATION
         return cls(
             name=str(os.get("CSName") or "host"),
             caption=str(os.get("Caption") or "Windows"),
-            client=client,
-            boot=str(os.get("LastBootUpTime") or ""),
-            uptime=_seconds(os.get("LastBootUpTime"), os.get("LocalDateTime")),
-            features=_features(answers, client=client),
-            guest=system.get("Model") == "Virtual Machine",
+            client=os.get("ProductType") == WORKSTATION,
+            start=Start.from_answers(answers),
+            features=_features(answers),
+            guest=system.get("Model") == VIRTUAL_MACHINE,
+            below=place_below(answers),
             hypervisor=system.get("HypervisorPresent"),
-            visible=any(row.get(name) for row in answers.rows("cpus") for name in _FLAGS),
+            visible=any(row.get(name) for row in answers.rows("cpus") for name in FLAGS),
             vbs=guard.get("VirtualizationBasedSecurityStatus") == _VBS_RUNS,
             service=service.get("State"),
             vms=tuple((str(row["Name"]), str(row["State"])) for row in answers.rows("vms")) if answers.one("host") else None,
@@ -165,33 +138,32 @@ class State:
         """The VMs that a restart stops."""
         return [name for name, power_state in self.vms or () if power_state not in _OFF]
 
+    @property
+    def silent(self) -> bool:
+        """Whether Hyper-V is installed, and its service does not answer; without the module only whether it runs can be seen."""
+        if self.features[ROLE].state != INSTALLED:
+            return False
+        return self.vms is None if self.features[TOOLS].state == INSTALLED else self.service != "Running"
+
     def result(self) -> dict[str, t.Any]:
         """What the task's result shows."""
         return {
             "features": {name: feature.state for name, feature in self.features.items()},
-            "boot_time": self.boot,
+            "boot_time": self.start.text,
             "reboot_required": self.pending,
             "rebooted": False,
         }
 
 
-def _features(answers: Answers, *, client: bool) -> dict[str, Feature]:
-    """By the road that this Windows is changed on, too."""
-    key, word, rows = ("FeatureName", "State", "optional") if client else ("Name", "InstallState", "roles")
-    found = {str(row[key]).lower(): _STATES.get(str(row[word]), ABSENT) for row in answers.rows(rows)}
-    names = _CLIENT_NAMES if client else _SERVER_NAMES
-    return {feature: Feature(state=found.get(name.lower())) for feature, name in names.items()}
-
-
-def _seconds(start: str | None, end: str | None) -> float | None:
-    try:
-        return (datetime.fromisoformat(str(end)) - datetime.fromisoformat(str(start))).total_seconds()
-    except ValueError:
-        return None
+def _features(answers: Answers) -> dict[str, Feature]:
+    found = {str(row["FeatureName"]).lower(): _STATES.get(str(row["State"]), ABSENT) for row in answers.rows("features")}
+    return {feature: Feature(state=found.get(name.lower())) for feature, name in _DISM_NAMES.items()}
 
 
 def plan(options: Options, state: State) -> Plan:
     """One call for all that differs, and the restart that it needs or that Windows waits for already."""
+    if state.silent:
+        await_service(options, state.start, state.name)
     managed = (ROLE, TOOLS) if options.management_tools else (ROLE,)
     differing = [name for name in managed if state.features[name].end != options.state]
     errors = list(_refusals(options, state, differing))
@@ -210,13 +182,14 @@ def _change(options: Options, state: State, managed: tuple[str, ...], differing:
         attributes={name: (state.features[name].end, options.state) for name in differing},
         steps=(_step(options, state, managed, differing),),
         judge=lambda answer: _judged(answer, state),
+        restarts=lambda answer: any(row.get("RestartNeeded") in _RESTART_NEEDED for row in answer.rows),
     )
 
 
 def _step(options: Options, state: State, managed: tuple[str, ...], differing: list[str]) -> Step:
     present = options.state == "present"
     if state.client:
-        parameters: dict[str, t.Any] = {"Online": True, "FeatureName": tuple(_CLIENT_NAMES[name] for name in differing)}
+        parameters: dict[str, t.Any] = {"Online": True, "FeatureName": tuple(_DISM_NAMES[name] for name in differing)}
         if present:
             return Step("Dism\\Enable-WindowsOptionalFeature", {**parameters, "All": True, "NoRestart": True}, select=("RestartNeeded",))
         return Step("Dism\\Disable-WindowsOptionalFeature", {**parameters, "NoRestart": True}, select=("RestartNeeded",))
@@ -233,7 +206,7 @@ def _judged(answer: Answer, state: State) -> HypervError | None:
     row: Row | dict[str, t.Any] = next(iter(answer.rows), None) or {}
     words = f": {answer.faults[0].message.strip()} [{answer.faults[0].id}]" if answer.faults else ""
     if any(fault.kind == "Alteration_PrerequisiteCheck_Failed" for fault in answer.faults):
-        fix = _EXPOSE if state.guest else "switch on Intel VT-x or AMD-V in the firmware (BIOS/UEFI), and start the host again"
+        fix = _expose(state) if state.guest else "switch on Intel VT-x or AMD-V in the firmware (BIOS/UEFI), and start the host again"
         return HostFault(f"{state.name} cannot run Hyper-V{words}", code="prerequisites_missing", subject=state.name, fix=fix)
     if row.get("ExitCode") == "FailedRestartRequired":
         return _restart_first(state, words)
@@ -263,21 +236,17 @@ def _reboot(options: Options, state: State, differing: list[str]) -> Reboot | No
         before=state.pending,
         after=ROLE in differing,
         seconds=options.reboot_timeout,
-        unready=lambda now: _unready(state.boot, now),
+        unready=lambda now: _unready(state.start, now),
     )
 
 
-def _unready(boot: str, now: State) -> str | None:
+def _unready(before: Start, now: State) -> str | None:
     """Why the host is not there yet. What is still pending after a while needs another restart, and nobody else will make it."""
-    if now.boot == boot:
-        return f"Windows has not restarted, it runs since {boot}"
+    if not now.start.is_after(before):
+        return f"Windows has not restarted, it runs since {now.start.text}"
     if now.pending:
-        return "Windows is still at its features" if now.uptime is not None and now.uptime < _SETTLING else None
-    if now.features[ROLE].state != INSTALLED:
-        return None
-    module = now.features[TOOLS].state == INSTALLED
-    answers = now.vms is not None if module else now.service == "Running"
-    return None if answers else "the Virtual Machine Management service (vmms) does not answer"
+        return "Windows is still at its features" if now.start.recent else None
+    return "the Virtual Machine Management service (vmms) does not answer" if now.silent else None
 
 
 def _warnings(options: Options, state: State, reboot: Reboot | None) -> Iterator[str]:
@@ -293,10 +262,13 @@ def _warnings(options: Options, state: State, reboot: Reboot | None) -> Iterator
 # --- refusals
 
 
-_EXPOSE = (
-    "run hyperv_nested for this VM on its Hyper-V host (state=enabled; the VM has to be off for it), then this task again;"
-    " set check_extensions=false only if something else inside, such as WSL 2, hides them"
-)
+def _expose(state: State) -> str:
+    host, vm = state.below or (None, None)
+    there = f"for VM '{vm}' on its Hyper-V host {host}" if host else "for this VM on its Hyper-V host"
+    return (
+        f"run hyperv_nested {there} (state=enabled; the VM has to be off for it), then this task again;"
+        " set check_extensions=false only if something else inside, such as WSL 2, hides them"
+    )
 
 
 def _refusals(options: Options, state: State, differing: list[str]) -> Iterator[HypervError]:
@@ -330,7 +302,10 @@ def _incapable(options: Options, state: State) -> Iterator[HypervError]:
         return
     if state.guest:
         yield _refused(
-            state, "extensions_hidden", "is a VM in which no virtualization extensions are visible, so Hyper-V cannot run in it", _EXPOSE
+            state,
+            "extensions_hidden",
+            "is a VM in which no virtualization extensions are visible, so Hyper-V cannot run in it",
+            _expose(state),
         )
     elif state.hypervisor is False:
         yield _refused(

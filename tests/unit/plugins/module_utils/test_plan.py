@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import typing as t
+from dataclasses import replace
 
 import pytest
 
 from ansible_collections.hyperlab.nested.plugins.module_utils._errors import HypervError, Refused, SeveralErrors
 from ansible_collections.hyperlab.nested.plugins.module_utils._options import Options
-from ansible_collections.hyperlab.nested.plugins.module_utils._plan import STOPPED, Change, Plan, Thing, with_power_cycle
+from ansible_collections.hyperlab.nested.plugins.module_utils._plan import GONE, STOPPED, Change, Plan, Thing, with_power_cycle
 from ansible_collections.hyperlab.nested.plugins.module_utils._steps import From, Row, Step
 from ansible_collections.hyperlab.nested.plugins.module_utils._vms import Vm
 
@@ -122,6 +123,24 @@ def test_a_stopped_vm_is_changed_as_it_was_read_again() -> None:
 def test_the_stop_is_taken_back_by_a_start() -> None:
     undone = {step.verb_noun: step.undo.verb_noun for step in cycled(vm(state="Paused")).steps if step.undo}
     assert undone == {"Resume-VM": "Suspend-VM", "Stop-VM": "Start-VM", "Set-X": "Set-X", "Start-VM": "Stop-VM"}
+
+
+def test_what_becomes_of_the_inside_is_said_of_vms_that_have_one_and_stop() -> None:
+    nested, plain = vm("nested"), vm("plain")
+    both = [change(nested), change(plain)]
+    [said] = with_power_cycle(Plan.of(both, nested=[nested]), options()).warnings
+    assert said.startswith("VM 'nested' exposes virtualization extensions and is stopped: VMs that run inside follow")
+    assert with_power_cycle(Plan.of([change(plain)], nested=[nested]), options()).warnings == ()
+    removed = Plan.of([change(nested)], ends=[(nested, GONE)], nested=[nested])
+    assert with_power_cycle(removed, options()).warnings == (), "whoever removes a VM removes what is inside"
+
+
+def test_a_refusal_says_what_needs_the_vm_off() -> None:
+    resized = replace(change(vm()), what="resizing its memory")
+    with pytest.raises(HypervError, match="is Running; resizing its memory needs it Off"):
+        with_power_cycle(Plan.of([resized, change(vm())]), options("fail"))
+    with pytest.raises(HypervError, match="is Running; this change needs it Off"):
+        with_power_cycle(Plan.of([change(vm()), resized]), options("fail"))
 
 
 def test_a_shutdown_is_neither_forced_nor_waited_for_one_by_one() -> None:
