@@ -19,6 +19,7 @@ options:
       - V(shutdown) asks the guest to shut down, makes the change, and brings the VM back to the power state that it had.
         It needs the shutdown integration service in the guest.
       - V(turn_off) does the same by cutting the power. The guest may lose data.
+      - Of a VM that may run Hyper-V, a warning says what becomes of the VMs inside. Nobody outside sees whether there are any.
       - A VM for which nothing of that kind changes is not touched.
     type: str
     choices: [fail, shutdown, turn_off]

@@ -18,14 +18,14 @@ from ._nesting import as_version
 from ._options import ordinal, same_lines
 from ._plan import Change, unchanged
 from ._steps import Answers, From, Row, Step
-from ._vms import VM_FIELDS, Vm, as_id, by_vm, component_queries, vm_queries
+from ._vms import STOP_ACTIONS, VM_FIELDS, Vm, as_id, by_vm, component_queries, shown_stop_action, vm_queries
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ._options import Options
 
-FIELDS = (*VM_FIELDS, "Heartbeat", "Notes", "AutomaticCheckpointsEnabled", "ParentSnapshotId")
+FIELDS = (*VM_FIELDS, "Heartbeat", "Notes", "AutomaticCheckpointsEnabled", "AutomaticStopAction", "ParentSnapshotId")
 PROCESSOR_FIELDS = ("VMId", "Count", "ExposeVirtualizationExtensions")
 ADAPTER_FIELDS = ("VMId", "Id", "Name", "SwitchId", "SwitchName", "IPAddresses")
 FIRMWARE_FIELDS = ("VMId", "SecureBoot", "SecureBootTemplate")
@@ -59,6 +59,11 @@ class Machine:
     adapters: tuple[Row, ...]
     firmware: Row | None
     """None: generation 1, which has none; or the VM is to be removed, whatever it has."""
+
+    @property
+    def exposed(self) -> bool:
+        """Whether Hyper-V may run inside."""
+        return bool(self.processor.get("ExposeVirtualizationExtensions"))
 
     @property
     def heartbeat(self) -> str | None:
@@ -102,6 +107,7 @@ class Machine:
             "secure_boot": firmware["SecureBoot"] == "On" if firmware else None,
             "secure_boot_template": firmware["SecureBootTemplate"] if firmware else None,
             "automatic_checkpoints": vm.row.get("AutomaticCheckpointsEnabled"),
+            "automatic_stop_action": shown_stop_action(vm.row),
             "notes": vm.row["Notes"] or "",
             "heartbeat": self.heartbeat,
             "addresses": self.addresses,
@@ -213,8 +219,7 @@ def machine_changes(options: Options, each: Machine, network: WantedSwitch | Non
     if options.processors:
         yield _processors(each, options.processors)
     if options.memory:
-        exposed = bool(each.processor.get("ExposeVirtualizationExtensions"))
-        change = memory_change(vm, each.memory, options.memory, exposed=exposed)
+        change = memory_change(vm, each.memory, options.memory, exposed=each.exposed)
         yield replace(change, attributes={f"memory.{name}": pair for name, pair in change.attributes.items()})
     if each.firmware:
         yield _firmware(options, each, each.firmware)
@@ -223,6 +228,8 @@ def machine_changes(options: Options, each: Machine, network: WantedSwitch | Non
         yield _medium(each, filled(options.dvd, vm.name))
     if network and each.adapters:
         yield _network(each, network)
+    if options.automatic_stop_action:
+        yield _stop_action(each, options.automatic_stop_action)
     yield _settings(options, each)
 
 
@@ -324,6 +331,18 @@ def _network(each: Machine, network: WantedSwitch) -> Change:
         subject=vm,
         attributes={"switch": (before, after)} if now != network.id else {},
         steps=(replace(step, undo=undo if now is None or network.switch(now) else None),),
+    )
+
+
+def _stop_action(each: Machine, wanted: str) -> Change:
+    vm, row = each.vm, each.vm.row
+    undo = Step("Hyper-V\\Set-VM", {"VM": vm.again, "AutomaticStopAction": row["AutomaticStopAction"]})
+    guard = row.ref("Id", "State", "AutomaticStopAction", shown=vm.shown)
+    return Change(
+        subject=vm,
+        attributes={"automatic_stop_action": (shown_stop_action(row), wanted)},
+        steps=(Step("Hyper-V\\Set-VM", {"VM": guard, "AutomaticStopAction": STOP_ACTIONS[wanted]}, undo=undo),),
+        needs_off=True,  # gh:dsccommunity/HyperVDsc#216
     )
 
 

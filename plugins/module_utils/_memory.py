@@ -155,9 +155,11 @@ def memory_change(vm: Vm, row: Row, wanted: Mapping[str, t.Any], *, exposed: boo
         attributes={name: (SETTINGS[name].show(pair[0]), SETTINGS[name].show(pair[1])) for name, pair in differing.items()},
         steps=(unchanged(row.ref("VMId", *_relied_on(differing))), step),
         needs_off=not now,
+        what=_RESIZING if exposed and not found["dynamic"] and set(differing) == {"startup"} else "this change",
     )
 
 
+_RESIZING = "resizing its memory while Hyper-V may run inside"
 _HINT = "the guest has to take part while the VM runs: shut the VM down and run the task again, or ask for less"
 
 

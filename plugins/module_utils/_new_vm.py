@@ -19,6 +19,7 @@ from ._options import ordinal
 from ._plan import Change, Thing, power_steps
 from ._render import Verbatim, arguments, is_pattern, literal
 from ._steps import From, Plain, Step
+from ._vms import STOP_ACTIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -133,7 +134,11 @@ def _parts(options: Options, subject: Thing, disks: DisksOfVm, network: WantedSw
         saved = f"{subject.id} adapter"
         yield Step("Hyper-V\\Get-VMNetworkAdapter", {"VM": vm}, save=saved, poll=True)
         yield connect_step(From(save=saved, shown=vm.shown), network, network.id)
-    settings = {"Notes": options.notes or None, "AutomaticCheckpointsEnabled": options.automatic_checkpoints}
+    settings = {
+        "Notes": options.notes or None,
+        "AutomaticCheckpointsEnabled": options.automatic_checkpoints,
+        "AutomaticStopAction": STOP_ACTIONS.get(options.automatic_stop_action),
+    }
     given = {name: value for name, value in settings.items() if value is not None}
     if given:
         yield Step("Hyper-V\\Set-VM", {"VM": vm, **given})
@@ -170,6 +175,7 @@ def _attributes(options: Options, disks: DisksOfVm, network: WantedSwitch | None
         "secure_boot": options.secure_boot,
         "secure_boot_template": options.secure_boot_template,
         "automatic_checkpoints": options.automatic_checkpoints,
+        "automatic_stop_action": options.automatic_stop_action,
         "notes": options.notes,
         "power_state": end.lower() if end else None,
     }

@@ -36,6 +36,8 @@ NO_OBJECT = frozenset({"Hyperlab.NoObject"})
 HOST = Step("Hyper-V\\Get-VMHost", save="host", select=("Name",))
 """The first query of every VM resource: a user without rights may see no VM instead of an error."""
 
+STOP_ACTIONS = {"save": "Save", "shutdown": "ShutDown", "turn_off": "TurnOff"}
+"""What happens to a VM when its host shuts down: as the option has it, and in Hyper-V's words (facts 9.1)."""
 SHUTDOWN_SERVICE = "9F8233AC-BE49-4C79-8EE3-E7E1985B2077"
 """The end of the shutdown service's Id; its name is localised. Read in several public projects; no Microsoft page found."""
 
@@ -73,6 +75,11 @@ class Vm:
     def is_called(self, name: str) -> bool:
         """Whether a text of the `vms` option means this VM."""
         return as_id(name) == self.id or ordinal(name) == ordinal(self.name)
+
+
+def shown_stop_action(row: Row) -> str | None:
+    """What happens to the VM when its host shuts down, as a result shows it."""
+    return next((name for name, word in STOP_ACTIONS.items() if word == row.get("AutomaticStopAction")), None)
 
 
 def vm_queries(names: Sequence[str], fields: tuple[str, ...] = VM_FIELDS, *, absent: frozenset[str] = frozenset()) -> tuple[Step, ...]:

@@ -171,6 +171,14 @@ options:
       - Whether the VM makes a checkpoint at each start, as is the default on client Windows. It changes in any power state.
       - Windows Server 2016 does not know it. If not given, it stays as it is.
     type: bool
+  automatic_stop_action:
+    description:
+      - What happens to the VM when its host shuts down. V(save) saves it, V(shutdown) asks its guest, V(turn_off) cuts its power.
+      - It changes only while the VM is off. If not given, it stays as it is, and a new VM has what Hyper-V gives it, which is V(save).
+      - A VM inside a nested host goes down with that. VMs that were saved then have been reported not to start any more, on Azure;
+        V(shutdown) avoids that.
+    type: str
+    choices: [save, shutdown, turn_off]
   notes:
     description:
       - Notes of the VM. An empty string removes them. They change in any power state. If not given, they stay as they are.
@@ -336,6 +344,9 @@ vms:
     automatic_checkpoints:
       description: Whether the VM makes a checkpoint at each start; null where Windows does not know it.
       type: bool
+    automatic_stop_action:
+      description: What happens to the VM when its host shuts down, V(save), V(shutdown) or V(turn_off).
+      type: str
     notes:
       description: The notes.
       type: str
@@ -365,6 +376,7 @@ vms:
       secure_boot: true
       secure_boot_template: MicrosoftWindows
       automatic_checkpoints: false
+      automatic_stop_action: save
       notes: ""
       heartbeat: OkApplicationsUnknown
       addresses: [192.168.100.2]

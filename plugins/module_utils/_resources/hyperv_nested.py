@@ -131,7 +131,7 @@ def plan(options: Options, state: State) -> Plan:
     """Upgrade, opt out of VBS, then expose: in this order where they are asked for."""
     errors = [error for each in state.vms for error in _refusals(options, state, each)]
     changes = [change for each in state.vms for change in _changes(options, state, each)]
-    return Plan.of(changes, warnings=_warnings(options, state), errors=errors)
+    return Plan.of(changes, warnings=_warnings(options, state), errors=errors, nested=[each.vm for each in state.vms if each.exposed])
 
 
 def _changes(options: Options, state: State, each: NestedVm) -> Iterator[Change]:
@@ -206,6 +206,5 @@ def _warnings(options: Options, state: State) -> Iterator[str]:
                 " the start; give it static memory with hyperv_vm_memory (dynamic=false)"
             )
         if each.exposed:
-            yield from (
-                f"VM '{each.vm.label}' exposes its extensions already, and cannot nest: {b.msg}" for b in host_blockers(state.platform)
-            )
+            for blocker in _blockers(options, state, each):
+                yield f"VM '{each.vm.label}' exposes its extensions already, and cannot nest: {blocker.msg}. Way out: {blocker.fix}"

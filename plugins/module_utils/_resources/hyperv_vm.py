@@ -42,7 +42,7 @@ from .._new_vm import DVD_PLACES, GENERATION, creation, creation_refusals, versi
 from .._options import POWER, VMS, Option, Options, Spec, choice, flag, number, ordinal, text
 from .._plan import GONE, Change, Plan, Unmet, Wait, power_change
 from .._steps import Answers, Step, Until
-from .._vms import HOST, as_id, look_up, power_queries
+from .._vms import HOST, STOP_ACTIONS, as_id, look_up, power_queries
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,6 +97,7 @@ SPEC = Spec(
     secure_boot=flag(),
     secure_boot_template=choice("MicrosoftWindows", "MicrosoftUEFICertificateAuthority", "OpenSourceShieldedVM"),
     automatic_checkpoints=flag(),
+    automatic_stop_action=choice(*STOP_ACTIONS),
     notes=text(blank=True),
     path=Option(convert=absolute),
     remove_disks=flag(default=False),
@@ -163,7 +164,8 @@ def plan(options: Options, state: State) -> Plan:
     changes = [change for each in state.machines for change in machine_changes(options, each, state.network)]
     changes += [power_change(each.vm, end) for each in state.machines if end]
     changes += [creation(options, disks, state.network, end) for disks in new]
-    return Plan.of(changes, ends=[(each.vm, end) for each in state.machines if end], wait=_wait(options))
+    nested = [each.vm for each in state.machines if each.exposed]
+    return Plan.of(changes, ends=[(each.vm, end) for each in state.machines if end], nested=nested, wait=_wait(options))
 
 
 def _new_disks(options: Options, state: State, name: str) -> DisksOfVm:

@@ -90,7 +90,7 @@ def plan(options: Options, state: State) -> Plan:
     """One Set-VMMemory for each VM that differs."""
     errors = [error for each in state.vms for error in memory_refusals(each.vm, each.memory, options)]
     changes = [memory_change(each.vm, each.memory, options, exposed=each.exposed) for each in state.vms]
-    return Plan.of(changes, warnings=_warnings(options, state), errors=errors)
+    return Plan.of(changes, warnings=_warnings(options, state), errors=errors, nested=[each.vm for each in state.vms if each.exposed])
 
 
 def _warnings(options: Options, state: State) -> Iterator[str]:
