@@ -38,7 +38,10 @@ notes:
     command line with C(-e). Variables of a play (C(vars), C(vars_files), C(vars_prompt)) belong to the play's own hosts, and
     C(--ask-pass) to the guest.
   - The command of M(ansible.builtin.raw) is run by Windows PowerShell in the guest, as over P(ansible.builtin.winrm#connection).
-  - A logon that the guest refused is not tried again in the same task, so that no account gets locked.
+  - A logon that the guest refused is not tried again in the same task, so that no account gets locked. A guest that was just made from a
+    generalised image refuses everybody until its set-up has ended; play again then.
+  - A session that did not open because of an error of the host's own, as it happens now and then to a guest in a guest, is opened again
+    up to two times, for nothing was run there. One that broke is opened again only for a task that was just reading.
   - M(ansible.builtin.wait_for_connection) first looks at the guest's heartbeat, without logging on, and then needs the collection
     C(ansible.windows).
   - Every guest that is worked on at the same time holds a shell of its own on the Hyper-V host, of which WinRM gives a user 30 at once.
@@ -114,7 +117,6 @@ all:
 #         prefix: 192.168.100.0/24
 """
 
-import base64
 import contextlib
 import os
 import pathlib
@@ -129,21 +131,21 @@ from ansible.release import __version__ as core_version
 from ansible.template import Templar
 from ansible.utils.display import Display
 
-from ..plugin_utils._direct import Guest, LogonRefused, answered, check_started, look, lost, seen, visit, visited
+from ..plugin_utils._direct import Guest, LogonRefused, SessionLost, answered, broken, check_started, look, lost, seen, visit, visited
 from ..plugin_utils._files import PART, GuestFile
-from ..plugin_utils._wire import PREFIX, GuestLost, Printed, Request, command, command_line
+from ..plugin_utils._request import Request, command, command_line, shell_line
+from ..plugin_utils._wire import GuestLost, as_printed, pause
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..module_utils._vms import Vm
+    from ..plugin_utils._reply import Printed
 
 display = Display()
 
-LONGEST_LINE = 8_191
-"""What cmd.exe takes."""
-_UTF_8 = "chcp.com 65001 >nul 2>&1 & "
-"""Before a command of raw, so that what it prints comes in UTF-8; Ansible's ssh did it so before ansible-core 2.18."""
+PAUSES = (1.0, 3.0)
+"""Seconds before each further try to open a session. A third party needed up to four tries with pauses that grow (facts 6.4)."""
 
 
 class Connection(ConnectionBase):
@@ -191,7 +193,7 @@ class Connection(ConnectionBase):
             try:
                 self._outer._connect()  # noqa: SLF001 - what exec_command would do; but now it is certain that nothing ran
             except Exception as error:
-                raise _broken(guest, error, nothing_ran=True) from error
+                raise broken(guest, error, nothing_ran=True) from error
         self.let_time_pass = getattr(self._outer, "let_time_pass", None)
         self._connected = True
         return self
@@ -225,7 +227,7 @@ class Connection(ConnectionBase):
             )
         if cmd == command_line():
             return 0, self._visit(Request.read(in_data or b"")).encode(), b""
-        request = command(_line(cmd), in_data or b"")
+        request = command(shell_line(cmd), in_data or b"")
         try:
             line = self._visit(request)
         except GuestLost as error:
@@ -336,7 +338,21 @@ class Connection(ConnectionBase):
         return t.cast("ConnectionBase", outer)
 
     def _visit(self, request: Request) -> str:
-        """The line that the guest's runner printed."""
+        """The line that the guest's runner printed.
+
+        A session that was lost is opened again where nothing can happen twice by that: nothing ran there, or it is only being read.
+        """
+        for seconds in PAUSES:
+            try:
+                return self._visit_once(request)
+            except SessionLost as error:
+                if not error.nothing_ran and not request.only_reads:
+                    raise
+                display.vvv(f"PSDIRECT once more in {seconds} s: {error}", host=self._reached().vm)
+            pause(self, seconds)
+        return self._visit_once(request)
+
+    def _visit_once(self, request: Request) -> str:
         self._connect()
         guest = self._reached()
         if self._refused:
@@ -360,8 +376,8 @@ class Connection(ConnectionBase):
         try:
             result = outer.exec_command(command_line(), in_data=data, sudoable=False)
         except Exception as error:
-            raise _broken(guest, error) from error
-        return Printed.over(outer, result, who="it")
+            raise broken(guest, error) from error
+        return as_printed(outer, result, who="it")
 
 
 def _name_of(variables: Mapping[str, t.Any]) -> str:
@@ -381,26 +397,6 @@ def _name_of(variables: Mapping[str, t.Any]) -> str:
     return str(found[0])
 
 
-def _broken(guest: Guest, error: Exception, *, nothing_ran: bool = False) -> GuestLost:
-    """What the host's own connection said, in its own words."""
-    known = isinstance(error, AnsibleConnectionFailure)
-    said = str(error).strip().rstrip(".:") if known else f"{type(error).__name__}: {error}"
-    nothing_ran = nothing_ran or (isinstance(error, GuestLost) and error.nothing_ran)
-    return GuestLost(f"the way to {guest} broke at that host: {said}", nothing_ran=nothing_ran)
-
-
 def _not_here(path: str, done: str, error: OSError) -> AnsibleError:
     """What is wrong with a file on the controller."""
     return AnsibleError(f"'{path}' cannot be {done} here: {error.strerror}. Way out: mend that, then run the task again.")
-
-
-def _line(cmd: str) -> str:
-    """What cmd.exe gets: what is encoded already as it is, anything else as a script of PowerShell, as winrm does."""
-    script = base64.b64encode(cmd.encode("utf-16-le")).decode()
-    line = cmd if " -EncodedCommand " in cmd else f"{_UTF_8}{PREFIX}{script}"
-    if len(line) > LONGEST_LINE:
-        raise AnsibleError(
-            f"The command takes {len(line)} characters as Windows gets it, and cmd.exe takes {LONGEST_LINE}."
-            " Way out: use ansible.windows.win_powershell, which sends its script another way."
-        )
-    return line

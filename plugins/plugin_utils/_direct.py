@@ -14,17 +14,21 @@ import dataclasses
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ..module_utils._errors import BadReply, HypervError, RunnerRefused, from_fault
 from ..module_utils._steps import Answers, Credential, From
 from ..module_utils._vms import HOST, VM_FIELDS, find_vms, vm_queries
-from ._wire import GuestLost, Printed, checked_reply, decode, decode_command, decode_inside, inside, to_request
+from ._reply import Printed, checked_reply, decode, decode_command, decode_inside
+from ._request import VISIT, inside, to_request
+from ._wire import GuestLost
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..module_utils._steps import Answer, Fault, Step
     from ..module_utils._vms import Vm
-    from ._wire import Request
+    from ._request import Request
 
 _FIELDS = (*VM_FIELDS, "Heartbeat")
 _STATES = {"Off": "off", "Saved": "saved", "Paused": "paused"}
@@ -59,9 +63,21 @@ class LogonRefused(GuestLost):
         super().__init__(message, nothing_ran=True)
 
 
+class SessionLost(GuestLost):
+    """The session in the guest did not open, or ended. The next one may do better."""
+
+
 def lost(message: str, fix: str, *, nothing_ran: bool = True) -> GuestLost:
     """The error with its way out."""
     return GuestLost(f"{message}. Way out: {fix}", nothing_ran=nothing_ran)
+
+
+def broken(guest: Guest, error: Exception, *, nothing_ran: bool = False) -> GuestLost:
+    """What the host's own connection said, in its own words."""
+    known = isinstance(error, AnsibleConnectionFailure)
+    said = str(error).strip().rstrip(".:") if known else f"{type(error).__name__}: {error}"
+    nothing_ran = nothing_ran or (isinstance(error, GuestLost) and error.nothing_ran)
+    return GuestLost(f"the way to {guest} broke at that host: {said}", nothing_ran=nothing_ran)
 
 
 def look(guest: Guest, known: Vm | None) -> Request:
@@ -84,9 +100,11 @@ def visit(guest: Guest, known: Vm | None, request: Request) -> Request:
 def _lookup(guest: Guest, known: Vm | None) -> tuple[Step, ...]:
     """Get-VM for the one VM. Once it is known it is its id; its name comes along so that Get-VM need not list the whole host."""
     if known is None:
-        return HOST, vm_queries((guest.vm,), _FIELDS)[-1]
-    by_name = vm_queries((known.name,), _FIELDS)[0]
-    return HOST, dataclasses.replace(by_name, where={**by_name.where, "Id": known.id})
+        step = vm_queries((guest.vm,), _FIELDS)[-1]
+    else:
+        by_name = vm_queries((known.name,), _FIELDS)[0]
+        step = dataclasses.replace(by_name, where={**by_name.where, "Id": known.id})
+    return dataclasses.replace(HOST, group=VISIT), dataclasses.replace(step, group=VISIT)
 
 
 def seen(guest: Guest, known: Vm | None, printed: Printed) -> Vm:
@@ -101,9 +119,8 @@ def visited(guest: Guest, known: Vm | None, printed: Printed) -> tuple[Vm, str]:
     lookup = _lookup(guest, known)
     with _naming(f"host '{guest.host}'"):
         answers, came = decode_inside(lookup, printed)
+    with _naming(f"host '{guest.host}'", nothing_ran=not came.lines):
         vm = _found(guest, known, lookup, answers)
-    if vm.state != "Running":
-        raise _not_running(guest, vm)
     if came.faults:
         raise _turned_away(guest, vm, came.faults[0])
     with _naming(guest.who):
@@ -119,19 +136,19 @@ def answered(guest: Guest, request: Request, line: str) -> tuple[int, bytes, byt
 
 
 @contextlib.contextmanager
-def _naming(who: str) -> Iterator[None]:
+def _naming(who: str, *, nothing_ran: bool = True) -> Iterator[None]:
     """Every error becomes one that says whom it is about."""
     try:
         yield
     except HypervError as error:
-        nothing_ran = not isinstance(error, BadReply) or isinstance(error, RunnerRefused)
+        nothing_ran = nothing_ran and (not isinstance(error, BadReply) or isinstance(error, RunnerRefused))
         raise lost(f"{who}: {error.msg}", error.fix, nothing_ran=nothing_ran) from error
 
 
 def _found(guest: Guest, known: Vm | None, lookup: Sequence[Step], answers: Sequence[Answer]) -> Vm:
     for step, answer in zip(lookup, answers, strict=True):
         for fault in answer.faults:
-            if fault.kind not in step.absent:
+            if fault.kind not in step.absent or answer.rows:
                 raise from_fault(fault, step.verb_noun, reading=True)
     [vm] = find_vms((known.name if known else guest.vm,), Answers(lookup, answers))
     return vm
@@ -163,24 +180,39 @@ def _not_running(guest: Guest, vm: Vm) -> GuestLost:
 
 
 def _turned_away(guest: Guest, vm: Vm, fault: Fault) -> GuestLost:
-    """What the host's own error means, after it saw a running VM (facts 6.4)."""
+    """What the host's own error means, after it saw the VM (facts 6.4)."""
     if fault.reason == "PSDirectException":
         return LogonRefused(
             f"{guest.who} refused the logon of '{guest.user}' ({fault.message.strip()}). Way out: correct ansible_user (a local account:"
-            " its name, or .\\name) and ansible_password, and see that the account is enabled and not locked; this task does not try again"
+            " its name, or .\\name) and ansible_password, and see that the account is enabled and not locked; a guest that was just made"
+            " from a generalised image refuses everybody until its set-up has ended, then play again; this task does not try again"
         )
     if fault.reason == "PSRemotingDataStructureException":
         return _no_answer(guest, vm)
     if fault.kind in ("InvalidVMState", "InvalidVMIdNotSingle", "Hyperlab.NoObject"):
+        if vm.state != "Running":
+            return _not_running(guest, vm)
         return lost(f"{guest} went off or away just now", "run the task again when no other tool works on it")
     if fault.kind == "HyperVModuleNotAvailable":
         error = from_fault(fault, "Invoke-Command")
         return lost(f"host '{guest.host}': {error.msg}", error.fix)
-    return lost(
-        f"the session in {guest.who} ended or could not be used: {fault.message.strip()} [{fault.id}, {fault.reason}]",
-        "see that the guest does not restart or go off meanwhile, then run the task again",
-        nothing_ran=False,
-    )
+    said = f"{fault.message.strip()} [{fault.id}, {fault.reason}]"
+    if _never_opened(fault):
+        return SessionLost(f"the session in {guest.who} did not open: {said}. Way out: run the task again", nothing_ran=True)
+    ended = f"the session in {guest.who} ended or could not be used: {said}"
+    fix = "see that the guest does not restart or go off meanwhile, then run the task again"
+    if fault.reason == "PSRemotingTransportException":
+        return SessionLost(f"{ended}. Way out: {fix}")
+    return lost(ended, fix, nothing_ran=False)
+
+
+def _never_opened(fault: Fault) -> bool:
+    """Whether Invoke-Command failed by itself while it opened the session, as it does now and then on a host that is a guest (facts 6.4).
+
+    An exception of the same kind that a script in the guest throws comes with another id.
+    """
+    own = fault.kind == "PSSessionStateBroken" or fault.id.endswith(".InvokeCommandCommand")
+    return fault.reason == "NullReferenceException" and own
 
 
 def _no_answer(guest: Guest, vm: Vm) -> GuestLost:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from ansible.errors import AnsibleError
 
 from ._direct import lost
-from ._wire import PREFIX, GuestLost
+from ._request import powershell
+from ._wire import GuestLost
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,8 +147,7 @@ def fetch_line() -> str:
 
 
 def _line(body: str) -> str:
-    script = _FRAME.replace("    BODY", body.strip("\n")).strip()
-    return PREFIX + base64.b64encode(script.encode("utf-16-le")).decode()
+    return powershell(_FRAME.replace("    BODY", body.strip("\n")).strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import socket
 import traceback
 import typing as t
 
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import command_line
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import NobodyAnswers
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import command_line
 
 from . import effects
 from .envelope import INVALID_ACTION, NO_SHELL, POWERSHELL, WsmanFault

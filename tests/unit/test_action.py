@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, command_line
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import PREFIX, command_line
 
 if t.TYPE_CHECKING:
     import pathlib

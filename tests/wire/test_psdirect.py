@@ -6,15 +6,18 @@ import base64
 import json
 import re
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 from ansible.utils.hashing import checksum_s
 
+from ansible_collections.hyperlab.nested.plugins.connection import psdirect
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._files import PIECE
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import PREFIX
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Fault
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.session import LocalHost
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX
 from ansible_collections.hyperlab.nested.tests import guests
 from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
 from ansible_collections.hyperlab.nested.tests.guests import PASSWORDS, Shells
@@ -180,6 +183,23 @@ def found_in(value: t.Any, key: str) -> Iterator[t.Any]:
     elif isinstance(value, list):
         for inner in value:
             yield from found_in(inner, key)
+
+
+@ways
+@pytest.mark.parametrize("guest", ["l1", "web"])
+def test_a_session_that_did_not_open_costs_one_remote_process_more(
+    site: t.Callable[[str], Site], way: str, guest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psdirect, "PAUSES", (0.0, 0.0))
+    here = site(way)
+    on_the_way = here.lab.host if guest == "l1" else here.lab.host.vms[0].guest.windows
+    assert on_the_way
+    shut = Fault(cmdlet="Invoke-Command", id="PSSessionStateBroken", category="OpenError", reason="NullReferenceException")
+    # the first try of the first process; and of the second, which writes, both tries but the last
+    on_the_way.faults = [replace(shut, after=number, times=1) for number in (0, 2, 3)]
+    assert here.play(MEMORY, guest).succeeded().of("it").status == "changed"
+    assert here.host.calls == 2 + 3
+    assert not here.host.shells
 
 
 # --- what can break

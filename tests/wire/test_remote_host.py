@@ -27,7 +27,7 @@ from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 from winrm.protocol import Protocol
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, command_line
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import PREFIX, command_line
 from ansible_collections.hyperlab.nested.tests.remote_host import clients, envelope, runner_call
 from ansible_collections.hyperlab.nested.tests.remote_host.effects import (
     Drop,

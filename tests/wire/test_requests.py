@@ -9,7 +9,8 @@ import unicodedata
 import pytest
 
 from ansible_collections.hyperlab.nested.plugins.module_utils._steps import From, Step
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import ConnectionTransport, encode
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import to_request
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import ConnectionTransport
 from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
 from ansible_collections.hyperlab.nested.tests.remote_host import clients
 
@@ -92,7 +93,7 @@ def test_payloads_pass(connected: Connected, size: int) -> None:
     [answer] = connected.run(step)
     assert [fault.category for fault in answer.faults] == ["InvalidArgument"]  # there is no VM of that name, so it was understood
     sends = [request for request in connected.host.requests if request.verb == "Send"]
-    assert len(sends) <= math.ceil(len(encode([step])) / 200_000)
+    assert len(sends) <= math.ceil(len(to_request([step]).to_bytes()) / 200_000)
 
 
 @pytest.mark.parametrize("size", SIZES)

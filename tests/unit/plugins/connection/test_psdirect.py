@@ -22,9 +22,9 @@ from ansible.utils.hashing import checksum_s
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.hyperlab.nested.plugins.connection import simulator
+from ansible_collections.hyperlab.nested.plugins.connection import psdirect, simulator
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._files import PIECE
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, command_line
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import PREFIX, command_line
 from ansible_collections.hyperlab.nested.tests import guests
 from ansible_collections.hyperlab.nested.tests.guests import PASSWORDS, Shells, Yaml, changed
 
@@ -395,6 +395,84 @@ def test_a_password_is_tried_once(nest: Nest, host: str) -> None:
     task = {**MEMORY, "loop": [1, 2, 3], "retries": 3, "delay": 0, "until": "false"}
     assert nest.play(task, host, inventory=inventory).of("it").status in {"unreachable", "failed"}
     assert nest.logons() == [[]]
+
+
+HOST_GONE = {"cmdlet": "Get-VMHost", "id": "ObjectNotFound", "category": "ObjectNotFound", "reason": "VirtualizationException"}
+
+
+@needs_hostvars
+def test_a_look_that_failed_changes_nothing_in_the_guest(nest: Nest) -> None:
+    """The host fails once, and only while it is being changed."""
+    inventory = nest.inventory(changed(guests.lab(), "faults", [{**HOST_GONE, "after": 1, "times": 1}]))
+    found = nest.task(MEMORY, inventory=inventory)
+    assert (found.status, found.result["changed"]) == ("unreachable", False)
+    assert re.search("host 'hv01': Get-VMHost failed: .*Nothing was run there", found.result["msg"]), found.result["msg"]
+    assert nest.journal() == []
+    assert nest.task(MEMORY, inventory=inventory).status == "changed"
+
+
+# --- sessions that do not open at the first try
+
+UNOPENED = {"cmdlet": "Invoke-Command", "id": "PSSessionStateBroken", "category": "OpenError", "reason": "NullReferenceException"}
+ENDED = {**UNOPENED, "id": "2100,PSSessionStateBroken", "reason": "PSRemotingTransportException"}
+INSIDE_L1 = "vms.0.guest.windows.faults"
+
+
+def every(nth: int, fault: Yaml) -> list[Yaml]:
+    """The fault in each nth call."""
+    return [{**fault, "after": number, "times": 1} for number in range(nth - 1, 40 * nth, nth)]
+
+
+@needs_hostvars
+@pytest.mark.parametrize(("place", "host"), [("faults", "l1"), ("faults", "web"), (INSIDE_L1, "web"), (INSIDE_L1, "l3.example")])
+def test_a_session_that_did_not_open_is_opened_again(nest: Nest, shells: Shells, place: str, host: str) -> None:
+    """One open in two fails: of each process the first try, and the second goes on."""
+    inventory = nest.inventory(changed(guests.lab(), place, every(2, UNOPENED)))
+    nest.play([{"name": "once", **MEMORY}, {"name": "again", **MEMORY}, {"name": "raw", **RAW}], host, inventory=inventory).succeeded()
+    assert [entry["cmdlet"] for entry in nest.journal()] == ["Set-VMMemory"]
+    assert len(shells.noted("line")) == 1
+    assert nest.state()["processes"] == 4 + 3, "three processes found the session shut"
+
+
+@needs_hostvars
+@pytest.mark.parametrize(("place", "host"), [("faults", "l1"), (INSIDE_L1, "web")])
+def test_a_session_that_never_opens_is_given_up(nest: Nest, shells: Shells, place: str, host: str) -> None:
+    inventory = nest.inventory(changed(guests.lab(), place, [UNOPENED]))
+    for task, known in ((MEMORY, "Nothing was run there; it is safe"), (RAW, "Way out: run the task again")):
+        before = nest.state()["processes"] if (nest.folder / "hv01.json").exists() else 0
+        found = nest.task(task, host, inventory=inventory)
+        assert found.status == "unreachable"
+        assert re.search(f"the session in the guest of .* did not open: .*{known}", found.result["msg"]), found.result["msg"]
+        assert "unknown" not in found.result["msg"]
+        assert nest.state()["processes"] == before + 3
+    assert nest.state()["clock"] - 1_000_000 > 2 * sum(psdirect.PAUSES), "the pretended clock took the pauses"
+    assert shells.noted("line") == []
+
+
+@needs_hostvars
+@pytest.mark.parametrize(("place", "host"), [("faults", "l1"), (INSIDE_L1, "web")])
+def test_a_session_that_ended_is_opened_again_only_to_read(nest: Nest, shells: Shells, place: str, host: str) -> None:
+    read: Yaml = {"hyperlab.nested.hyperv_nested_info": {"vms": []}}
+    reading = nest.inventory(changed(guests.lab(), place, [{**ENDED, "times": 2}]))
+    nest.play(read, host, inventory=reading).succeeded()
+    assert nest.state()["processes"] == 3
+    (nest.folder / "hv01.json").unlink()
+    writing = nest.inventory(changed(guests.lab(), place, [{**ENDED, "after": 1}]))
+    found = nest.task(MEMORY, host, inventory=writing)
+    assert found.status == "unreachable"
+    assert re.search("ended or could not be used.*Whether the task's changes were made on the host is unknown", found.result["msg"])
+    assert nest.state()["processes"] == 2
+    found = nest.task(RAW, host, inventory=writing)
+    assert "Whether the command ran in the guest is unknown" in found.result["msg"]
+    assert nest.state()["processes"] == 3
+
+
+@needs_hostvars
+@pytest.mark.parametrize("reason", ["RemoteException", "PSRemotingDataStructureException", "PSDirectException"])
+def test_what_the_next_try_would_not_mend_is_not_tried_again(nest: Nest, reason: str) -> None:
+    inventory = nest.inventory(changed(guests.lab(), "faults", [{**UNOPENED, "reason": reason}]))
+    assert nest.task(MEMORY, inventory=inventory).status == "unreachable"
+    assert nest.state()["processes"] == 1
 
 
 @needs_hostvars

@@ -14,6 +14,7 @@ from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Cred
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._direct import (
     Guest,
     LogonRefused,
+    SessionLost,
     answered,
     check_started,
     look,
@@ -21,14 +22,9 @@ from ansible_collections.hyperlab.nested.plugins.plugin_utils._direct import (
     visit,
     visited,
 )
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import (
-    LONGEST_SECRET,
-    GuestLost,
-    Printed,
-    Request,
-    command,
-    to_request,
-)
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._reply import Printed
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import LONGEST_SECRET, Request, command, to_request
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import GuestLost
 
 Json = dict[str, t.Any]
 ID = "d14f9da3-983e-5f2b-a938-9eb997ac30dd"
@@ -52,6 +48,9 @@ def step(*rows: t.Any, fault: Json | None = None) -> Json:
 
 def fault(reason: str, kind: str = "PSSessionStateBroken", category: str = "OpenError") -> Json:
     return {"id": kind, "category": category, "reason": reason, "message": "ça ne va pas.", "hresult": -1}
+
+
+SKIPPED: Json = {"skipped": True}
 
 
 def line(*answers: Json) -> str:
@@ -82,7 +81,8 @@ def test_the_host_gets_a_look_and_then_the_way_in() -> None:
     host, vm, inside = steps(visit(L1, None, ASKED))
     assert host["cmdlet"] == "Hyper-V\\Get-VMHost"
     assert (vm["cmdlet"], vm["parameters"], vm["where"], vm["as"]) == ("Hyper-V\\Get-VM", {"Name": ["'l1"]}, {"Name": ["'l1"]}, "vms")
-    assert sorted(inside) == ["inside", "parameters", "secrets"]
+    assert sorted(inside) == ["group", "inside", "parameters", "secrets"]
+    assert host["group"] == vm["group"] == inside["group"], "nobody goes in when the look failed"
     assert inside["inside"] == ASKED.payload
     the_one = {"$from": "vms", "count": 1, "property": "Id"}
     assert inside["parameters"]["VMId"] == {**the_one, "where": {"Id": [the_one], "State": ["'Running"]}}
@@ -165,6 +165,8 @@ GUEST = "the guest of VM 'l1' on host 'hv01'"
         (fault("PSDirectException"), f"{GUEST} refused the logon of 'Administrator' (ça ne va pas.)", True),
         (fault("PSRemotingDataStructureException"), f"{GUEST} has started", False),
         (fault("PSRemotingTransportException", "2100,PSSessionStateBroken"), f"the session in {GUEST} ended", False),
+        (fault("NullReferenceException"), f"the session in {GUEST} did not open", True),
+        (fault("NullReferenceException", "System.NullReferenceException,M.P.C.InvokeCommandCommand"), "did not open", True),
         (fault("NullReferenceException", "System.NullReferenceException,X"), f"the session in {GUEST} ended", False),
         (fault("RemoteException", "AccessDenied,X", "PermissionDenied"), f"the session in {GUEST} ended", False),
         (fault("ArgumentException", "InvalidVMState,X", "InvalidArgument"), "went off or away just now", True),
@@ -177,6 +179,59 @@ def test_what_the_host_says_of_the_way_in(way: Json, says: str, nothing_ran: boo
     assert says in str(error)
     assert error.nothing_ran == nothing_ran
     assert isinstance(error, LogonRefused) == (way["reason"] == "PSDirectException")
+    assert isinstance(error, SessionLost) == ("did not open" in says or way["reason"] == "PSRemotingTransportException")
+
+
+def test_a_refused_logon_tells_of_images_whose_set_up_has_not_ended() -> None:
+    assert "a guest that was just made from a generalised image refuses everybody until" in str(lost(UP, fault("PSDirectException")))
+
+
+NOT_THERE = fault("VirtualizationException", "ObjectNotFound,Microsoft.HyperV.PowerShell.Commands.GetVMHost", "ObjectNotFound")
+NO_VM = fault("VirtualizationException", "InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM", "InvalidArgument")
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ([step(fault=NOT_THERE), SKIPPED, SKIPPED], "host 'hv01': Get-VMHost failed: ça ne va pas. [ObjectNotFound,"),
+        ([step({"Name": "hv01"}), step(fault=NO_VM), SKIPPED], "host 'hv01': VM 'l1' does not exist on this host"),
+        ([step({"Name": "hv01"}), step(UP, fault=NO_VM), SKIPPED], "host 'hv01': Get-VM failed: ça ne va pas. [InvalidParameter,"),
+        ([step({"Name": "hv01"}), step({**UP, "State": "Off"}), step(fault=fault("X", "Hyperlab.NoObject"))], "is off; PowerShell Direct"),
+    ],
+)
+def test_a_look_that_failed_lets_nobody_in(answers: list[Json], says: str) -> None:
+    with pytest.raises(GuestLost, match="Way out: ") as caught:
+        visited(L1, None, came(*answers))
+    assert says in str(caught.value)
+    assert caught.value.nothing_ran
+    assert not isinstance(caught.value, SessionLost)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [step(fault=NOT_THERE), SKIPPED, step(line())],
+        [step({"Name": "hv01"}), step(fault=NO_VM), step(line())],
+        [step({"Name": "hv01"}), step(UP), SKIPPED],
+        [step({"Name": "hv01"}), step(UP), step(line(), fault=fault("PSDirectException"))],
+    ],
+)
+def test_where_a_guest_may_have_been_visited_nobody_says_that_nothing_ran(answers: list[Json]) -> None:
+    with pytest.raises(GuestLost, match="host 'hv01': it answered in another form than agreed") as caught:
+        visited(L1, None, came(*answers))
+    assert not caught.value.nothing_ran
+
+
+def test_what_ran_in_a_vm_that_is_not_the_one_is_not_nothing() -> None:
+    with pytest.raises(GuestLost, match="2 VMs are called 'l1'") as caught:
+        visited(L1, None, came(step({"Name": "hv01"}), step(UP, {**UP, "Id": ID.replace("d", "e")}), step(line())))
+    assert not caught.value.nothing_ran
+
+
+def test_a_vm_that_started_while_it_was_looked_at_was_visited() -> None:
+    """Get-VM's objects are alive: the State that was shown may be older than the one that let the visit in."""
+    vm, answer = visited(L1, None, came(step({"Name": "hv01"}), step({**UP, "State": "Starting"}), step(line())))
+    assert (vm.id, answer) == (ID, line())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from ansible_collections.hyperlab.nested.plugins.plugin_utils import _files
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._direct import Guest
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._files import FileRefused, GuestFile, fetch_line, put_line
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import PREFIX, GuestLost
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import PREFIX
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import GuestLost
 from ansible_collections.hyperlab.nested.tests import guests
 from ansible_collections.hyperlab.nested.tests.guests import Disks
 

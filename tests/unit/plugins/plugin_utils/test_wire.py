@@ -15,15 +15,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.hyperlab.nested.plugins.module_utils._errors import BadReply, HypervError, Unsupported
 from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Answer, Credential, From, Step, Until
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import (
-    MARKER,
-    ConnectionTransport,
-    Printed,
-    command_line,
-    decode,
-    encode,
-    to_request,
-)
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._reply import MARKER, Printed, decode
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._request import VISIT, command, command_line, inside, to_request
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._wire import ConnectionTransport
 
 TRANSCRIPTS = json.loads((pathlib.Path(__file__).parents[3] / "data" / "transcripts.json").read_text(encoding="utf-8"))
 CANARY = "cänary-5d2e"
@@ -40,6 +34,28 @@ def sent_step(step: Step) -> Json:
 
 def test_a_step_needs_no_more_than_a_cmdlet() -> None:
     assert sent_step(Step("Hyper-V\\Get-VM")) == {"cmdlet": "Hyper-V\\Get-VM", "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("cmdlets", "reads"),
+    [
+        (["Hyper-V\\Get-VM", "NetTCPIP\\Test-NetConnection", "DnsClient\\Resolve-DnsName"], True),
+        (["Hyper-V\\Get-VM", "Hyper-V\\Set-VM"], False),
+        (["M\\Getter-VM"], False),
+    ],
+)
+def test_a_request_knows_whether_it_only_reads(cmdlets: list[str], reads: bool) -> None:
+    request = to_request([Step(cmdlet) for cmdlet in cmdlets])
+    look = Step("Hyper-V\\Get-VM", save="vms", group=VISIT)
+    assert request.only_reads == reads
+    assert inside(request, [look], {}).only_reads == reads
+    assert inside(inside(request, [look], {}), [look], {}).only_reads == reads
+    assert not inside(request, [Step("Hyper-V\\Start-VM", group=VISIT)], {}).only_reads
+
+
+def test_a_command_line_may_do_anything() -> None:
+    assert not command("Get-Date", b"").only_reads
+    assert not command("Get-Date", b"x").only_reads
 
 
 def test_a_step_with_everything() -> None:
@@ -104,7 +120,7 @@ def test_standard_input() -> None:
         Step("M\\Set-X", {"日本": "ß", "C": Credential(user="u", password=CANARY)}),
         Step("M\\Set-Y", {"C": Credential(user="v", password="")}),
     ]
-    text = encode(steps).decode("ascii")
+    text = to_request(steps).to_bytes().decode("ascii")
     count, _blank, body = text.partition(" ")
     lines = body.split("\n")
     assert text.endswith("\n")
@@ -429,8 +445,9 @@ def test_how_the_connection_is_used() -> None:
     transport = ConnectionTransport(Connection(), log.append)
     transport.run(STEPS)
     transport.run(STEPS)
-    assert calls == [(command_line(), encode(STEPS), False)] * 2
-    assert log == [f"remote process {number}: 4 steps, {len(encode(STEPS))} bytes" for number in (1, 2)]
+    sent = to_request(STEPS).to_bytes()
+    assert calls == [(command_line(), sent, False)] * 2
+    assert log == [f"remote process {number}: 4 steps, {len(sent)} bytes" for number in (1, 2)]
 
 
 class Numbered(Exception):
