@@ -57,6 +57,7 @@ KEPT: t.Final[frozenset[Field]] = frozenset(
         ("Event", "done"),
         ("Fault", "seen"),
         ("Host", "answers_at"),
+        ("Host", "asked"),
         ("Host", "booted"),
         ("Host", "clock"),
         ("Host", "configured"),

@@ -31,6 +31,7 @@ CLASSES = {
     "ServerManager": "Microsoft.Windows.ServerManager.Commands.{verb}{noun}Command",
     "CimCmdlets": "Microsoft.Management.Infrastructure.CimCmdlets.{verb}{noun}Command",
     "Microsoft.PowerShell.Core": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
+    "Microsoft.PowerShell.Diagnostics": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
     "Microsoft.PowerShell.Management": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
     "Microsoft.PowerShell.Utility": "Microsoft.PowerShell.Commands.{verb}{noun}Command",
 }
@@ -126,6 +127,8 @@ CIM_CLASSES = {
 # their literal path only: the other set of Remove-Item reads wildcards. Of Restart-Computer a part of its default set.
 # Get-NetNeighbor, Test-NetConnection and Resolve-DnsName are documented, and only missing in the extract: docset winserver2022-ps of
 # MicrosoftDocs/windows-powershell-docs at f113d6bd; the last of them is no CDXML, unlike its module (gh:MultiPoolMiner/MultiPoolMiner#439).
+# So are Get-WinEvent, of which only the set that reads a log is here, and Test-Connection without what chooses a way to another machine:
+# reference/5.1 of MicrosoftDocs/PowerShell-Docs.
 BY_HAND: dict[str, dict[str, t.Any]] = {
     "Receive-Job": {
         "module": "Microsoft.PowerShell.Core",
@@ -262,6 +265,46 @@ BY_HAND: dict[str, dict[str, t.Any]] = {
             "ConstrainSourceAddress": {"type": "String"},
             "ConstrainInterface": {"type": "UInt32"},
             "InformationLevel": {"type": "String", "accepted_values": ["Quiet", "Detailed"]},
+        },
+    },
+    "Get-WinEvent": {
+        "module": "Microsoft.PowerShell.Diagnostics",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": "GetLogSet",
+        "parameter_sets": {
+            "2025": {"GetLogSet": ["LogName", "MaxEvents", "ComputerName", "Credential", "FilterXPath", "Force", "Oldest"]},
+        },
+        "parameters": {
+            "LogName": {"type": "String[]"},
+            "MaxEvents": {"type": "Int64"},
+            "ComputerName": {"type": "String", "aliases": ["Cn"]},
+            "Credential": {"type": "PSCredential"},
+            "FilterXPath": {"type": "String"},
+            "Force": {"type": "SwitchParameter"},
+            "Oldest": {"type": "SwitchParameter"},
+        },
+    },
+    "Test-Connection": {
+        "module": "Microsoft.PowerShell.Management",
+        "versions": VERSIONS,
+        "supports_should_process": False,
+        "default_set": "Default",
+        "parameter_sets": {
+            "2025": {
+                "Default": ["ComputerName*", "AsJob", "BufferSize", "Count", "ThrottleLimit", "TimeToLive", "Delay"],
+                "Quiet": ["ComputerName*", "BufferSize", "Count", "TimeToLive", "Delay", "Quiet"],
+            }
+        },
+        "parameters": {
+            "ComputerName": {"type": "String[]", "aliases": ["CN", "IPAddress", "__SERVER", "Server", "Destination"]},
+            "AsJob": {"type": "SwitchParameter"},
+            "BufferSize": {"type": "Int32", "aliases": ["Size", "Bytes", "BS"]},
+            "Count": {"type": "Int32"},
+            "ThrottleLimit": {"type": "Int32"},
+            "TimeToLive": {"type": "Int32", "aliases": ["TTL"]},
+            "Delay": {"type": "Int32"},
+            "Quiet": {"type": "SwitchParameter"},
         },
     },
     "Restart-Computer": {

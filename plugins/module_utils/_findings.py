@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from ._errors import HypervMissing
 from ._memory import shown_memory
-from ._nesting import MEMORY_ADVISED, Blocker, Platform, host_blockers, version_blocker
+from ._nesting import MEMORY_ADVISED, VIRTUAL_MACHINE, Blocker, Platform, host_blockers, version_blocker
 from ._options import show_size
+from ._vms import shown_stop_action
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,10 +57,27 @@ class Host:
     memory: int | None
     logical_processors: int | None
     model: str
+    below: tuple[str, str] | None
+    """The Hyper-V host that it is a VM of and the VM's name there, as the data exchange service told; None: no VM, or not told."""
     supported_versions: tuple[str, ...]
     default_version: str
     switches: tuple[Row, ...]
     nats: tuple[Row, ...]
+
+    @property
+    def is_vm(self) -> bool:
+        """Whether it is a VM of a Hyper-V host."""
+        return self.model == VIRTUAL_MACHINE
+
+    @property
+    def place_below(self) -> str:
+        """Its Hyper-V host, for messages."""
+        return f"{self.below[0]}, where it is VM '{self.below[1]}'" if self.below else "the host below"
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """Its external switches."""
+        return tuple(f"'{row['Name']}'" for row in self.switches if row["SwitchType"] == "External")
 
     def result(self) -> dict[str, t.Any]:
         """The host as the task's result shows it."""
@@ -75,7 +93,9 @@ class Host:
             "hyperv_installed": self.hyperv,
             "hypervisor_running": self.hypervisor,
             "vbs": {0: "off", 1: "enabled", 2: "running"}.get(self.vbs) if self.vbs is not None else None,
-            "virtual_machine": self.model == "Virtual Machine",
+            "virtual_machine": self.is_vm,
+            "hyperv_host": self.below[0] if self.below else None,
+            "vm_name": self.below[1] if self.below else None,
             "supported_versions": list(self.supported_versions),
             "default_version": self.default_version or None,
             "switches": [_switch(row) for row in self.switches],
@@ -121,6 +141,8 @@ class Guest:
             "vbs_opt_out": self.vbs_opt_out,
             "clustered": self.vm.clustered,
             "heartbeat": self.vm.row.get("Heartbeat"),
+            "checkpoints": bool(self.vm.row.get("ParentSnapshotId")),
+            "automatic_stop_action": shown_stop_action(self.vm.row),
             "notes": self.vm.row.get("Notes") or "",
             "memory": {**shown_memory(self.memory), "assigned": show_size(self.vm.row.get("MemoryAssigned") or 0)},
             "adapters": [_adapter(row) for row in self.adapters],
@@ -138,12 +160,12 @@ class Rule(t.Generic[Subject]):
     severity: str
     applies: Callable[[Subject], bool]
     msg: str | Callable[[Subject], str]
-    fix: str
+    fix: str | Callable[[Subject], str]
 
     def finding(self, subject: Subject, label: str, begin: str = "") -> Finding:
         """What the rule says about the subject that it applies to."""
-        msg = self.msg if isinstance(self.msg, str) else self.msg(subject)
-        return Finding(code=self.code, severity=self.severity, subject=label, msg=begin + msg, fix=self.fix)
+        msg, fix = (text if isinstance(text, str) else text(subject) for text in (self.msg, self.fix))
+        return Finding(code=self.code, severity=self.severity, subject=label, msg=begin + msg, fix=fix)
 
 
 HOST_RULES: tuple[Rule[Host], ...] = (
@@ -185,9 +207,19 @@ HOST_RULES: tuple[Rule[Host], ...] = (
     Rule(
         code="host_is_vm",
         severity=NOTE,
-        applies=lambda host: host.model == "Virtual Machine",
+        applies=lambda host: host.is_vm,
         msg="the host is a VM itself: its VMs run only while its own extensions are exposed on the host below",
-        fix="see hyperv_nested_info of the host below",
+        fix=lambda host: f"see hyperv_nested_info of {host.place_below}",
+    ),
+    Rule(
+        code="bridge_in_vm",
+        severity=NOTE,
+        applies=lambda host: host.is_vm and bool(host.bridges),
+        msg=lambda host: (
+            f"the host is a VM itself and has external switch {' and '.join(host.bridges)}: what its VMs send and"
+            " receive there passes the host below only with MAC address spoofing on this VM's network adapter"
+        ),
+        fix=lambda host: f"switch spoofing on with hyperv_mac_spoof on {host.place_below}; or use hyperv_nat_switch here instead",
     ),
     Rule(
         code="several_nats",
@@ -266,8 +298,25 @@ GUEST_RULES: tuple[Rule[Guest], ...] = (
         code="vm_saved",
         severity=WARNING,
         applies=lambda guest: guest.vm.state == "Saved",
-        msg="is saved: nothing that needs it off can be changed without discarding the saved state",
+        msg=lambda guest: (
+            "is saved: nothing that needs it off can be changed without discarding the saved state"
+            + (", and the VMs that ran inside would lose their power with it" if guest.exposed else "")
+        ),
         fix="start it and shut it down, or set discard_saved_state=true",
+    ),
+    Rule(
+        code="power_cut_with_host",
+        severity=WARNING,
+        applies=lambda guest: guest.exposed and guest.vm.row.get("AutomaticStopAction") == "TurnOff",
+        msg="is turned off when its host shuts down, and the VMs inside lose their power with it",
+        fix="set automatic_stop_action=shutdown (or save) with hyperv_vm",
+    ),
+    Rule(
+        code="checkpoints",
+        severity=NOTE,
+        applies=lambda guest: guest.exposed and bool(guest.vm.row.get("ParentSnapshotId")),
+        msg="has checkpoints: whoever applies one has extensions, processors, memory and all VMs inside back as they were then",
+        fix="play the tasks for it again afterwards, or remove checkpoints that are not needed (Remove-VMSnapshot)",
     ),
     Rule(
         code="no_heartbeat",

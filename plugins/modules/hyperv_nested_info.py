@@ -36,17 +36,23 @@ options:
       hypervisor:
         description:
           - Whether a hypervisor of its own has to run on it.
-          - Windows in a VM does not tell that. A VM that runs on it is the proof.
+          - No property of Windows in a VM tells that. A VM that runs on it is a proof, and so is the event with which Windows has
+            launched it.
         type: bool
         default: false
       gateway:
         description:
-          - Whether a default gateway has to be there and to answer, as a neighbour on its network. It need not answer a ping.
+          - Whether a default gateway has to be there and to answer now, as a neighbour on its network.
+          - It is sent a ping, which it need not answer, only to be looked for by Windows. While nobody is there this takes up to a quarter of
+            a minute.
+          - Of a gateway that was reached less than a minute before, and of one whose MAC address was set by hand, Windows may not yet know
+            that it is gone.
         type: bool
         default: true
       dns:
         description:
-          - A name of which the host's DNS servers have to know an IPv4 address.
+          - A name of which the host's DNS servers have to know an IPv4 address. Whatever they answer else is a finding, with Windows's
+            own words.
         type: str
       outside:
         description:
@@ -61,7 +67,9 @@ options:
     description:
       - How many seconds to wait for a host that does not answer, such as a guest that was just started. Progress is shown with C(-v).
       - A logon that was refused is not waited for.
-      - If not given, a host that does not answer is unreachable at once.
+      - The same time is given to Hyper-V that is installed and whose service (vmms) does not answer yet, within five minutes after a start
+        of Windows. If it still does not then, that is a finding.
+      - If not given, a host that does not answer is unreachable at once, and nothing else is waited for.
     type: int
 seealso:
   - module: hyperlab.nested.hyperv_nested
@@ -98,10 +106,10 @@ findings:
   description:
     - Everything that would stop nesting or make it pointless. An empty list means that nothing is in the way.
     - Codes of the host are V(host_too_old), V(amd_host_too_old), V(cpu_unsupported), V(edition_unsupported), V(hyperv_missing), V(vmms_stopped),
-      V(firmware_disabled), V(hypervisor_not_running), V(host_is_vm) and V(several_nats).
+      V(firmware_disabled), V(hypervisor_not_running), V(host_is_vm), V(bridge_in_vm) and V(several_nats).
     - Codes of a VM are V(vm_not_found), V(vm_ambiguous), V(version_too_low), V(vm_critical), V(extensions_hidden), V(dynamic_memory),
-      V(little_memory), V(no_network_adapter), V(adapter_disconnected), V(mac_spoofing_off), V(mac_spoofing_mixed), V(vm_clustered), V(vm_saved)
-      and V(no_heartbeat).
+      V(little_memory), V(no_network_adapter), V(adapter_disconnected), V(mac_spoofing_off), V(mac_spoofing_mixed), V(vm_clustered), V(vm_saved),
+      V(power_cut_with_host), V(checkpoints) and V(no_heartbeat).
     - Codes of O(proof) are V(hypervisor_unproven), V(gateway_unreached), V(dns_unreached) and V(outside_unreached).
   returned: success
   type: list
@@ -127,7 +135,7 @@ findings:
       severity: blocker
       subject: l1-old
       msg: VM 'l1-old' has configuration version 5.0, and nesting on Intel needs 8.0
-      fix: set upgrade_version=true (Update-VMVersion; it cannot be undone), or make the VM anew
+      fix: set upgrade_version=true in hyperv_nested (Update-VMVersion; it cannot be undone), or make the VM anew
 host:
   description: The host. A value that this Windows does not tell is V(none).
   returned: success
@@ -169,6 +177,12 @@ host:
     virtual_machine:
       description: Whether the host is a Hyper-V VM itself.
       type: bool
+    hyperv_host:
+      description: The computer name of the Hyper-V host that it is a VM of, as its data exchange service tells it.
+      type: str
+    vm_name:
+      description: Its name as a VM there.
+      type: str
     supported_versions:
       description: The configuration versions of VMs that the host can run.
       type: list
@@ -193,12 +207,23 @@ proof:
       description: Whether nothing is missing of what was asked for.
       type: bool
     hypervisor:
-      description: Whether a hypervisor of its own runs, or null if Windows does not tell.
+      description: Whether a hypervisor of its own runs, or null if that cannot be told.
       type: bool
     running_vms:
       description: The names of its VMs that run, which none does without a hypervisor.
       type: list
       elements: str
+    launched:
+      description:
+        - When Windows has launched a hypervisor (event 1 of Microsoft-Windows-Hyper-V-Hypervisor in its System log), the last time since
+          it started, in UTC. An empty text means that the log tells of none, null that the user cannot read it.
+        - It need not be that of Hyper-V, where virtualization-based security or WSL 2 run.
+      type: str
+    extensions_seen:
+      description:
+        - Whether Windows has virtualization extensions to run a hypervisor on. True if it sees them, or if a hypervisor has them already.
+        - Null if that cannot be told, as something may have taken and hidden them.
+      type: bool
     gateway:
       description: The C(addresses) of the default gateways, and whether one of them was C(reached).
       type: dict
@@ -212,6 +237,8 @@ proof:
     proven: true
     hypervisor: true
     running_vms: [l2-a]
+    launched: "2026-11-21T08:00:04.0000000Z"
+    extensions_seen: true
     gateway: {addresses: [192.168.100.1], reached: true}
     dns: {name: www.example.com, addresses: [203.0.113.80], reached: true}
     outside: {target: www.example.com, port: 443, address: 203.0.113.80, reached: true}
@@ -250,6 +277,12 @@ vms:
       type: bool
     heartbeat:
       description: What the integration services say of the guest, such as V(OkApplicationsUnknown); V(none) when it does not run.
+      type: str
+    checkpoints:
+      description: Whether it has checkpoints.
+      type: bool
+    automatic_stop_action:
+      description: What happens to it when its host shuts down, V(save), V(shutdown) or V(turn_off).
       type: str
     notes:
       description: The VM's notes.

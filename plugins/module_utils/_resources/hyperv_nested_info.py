@@ -9,12 +9,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._errors import NO_HYPERV, NO_MODULE
 from .._findings import BLOCKER, Finding, Guest, Host, of_guest, of_host
 from .._memory import MEMORY_FIELDS
-from .._nesting import QUERIES, Platform
+from .._nesting import MACHINE_QUERIES, QUERIES, Platform, Start, place_below
 from .._options import Option, Options, Spec, number, strings
 from .._plan import Plan
 from .._proof import PROOF, Proof, proof_queries
+from .._restart import await_service
 from .._steps import Answers, Step
 from .._vms import VM_FIELDS, Vm, by_vm, component_queries, every_vm, look_up, vm_queries
 
@@ -29,17 +31,10 @@ SPEC = Spec(
     answer_timeout=number(1, 86_400),
 )
 
-_CIM = "CimCmdlets\\Get-CimInstance"
-_DEVICE_GUARD = {"ClassName": "Win32_DeviceGuard", "Namespace": "root\\Microsoft\\Windows\\DeviceGuard"}
-_SERVICE = {"ClassName": "Win32_Service", "Filter": "Name='vmms'"}
-# facts 2.5 and 9.3: the module is not installed, or its service does not answer; both become findings.
-NO_MODULE = frozenset({"CommandNotFoundException", "CouldNotAutoLoadModule"})
-_NO_HYPERV = NO_MODULE | {"ObjectNotFound"}
 # facts 2.5: of a VM's components ObjectNotFound means that the VM has been removed since Get-VM found it.
-_GONE = _NO_HYPERV
-_NO_CLASS = frozenset({"HRESULT 0x80041010", "HRESULT 0x8004100e"})
+_GONE = NO_HYPERV
 
-_VM_FIELDS = (*VM_FIELDS, "Heartbeat", "MemoryAssigned", "Notes")
+_VM_FIELDS = (*VM_FIELDS, "Heartbeat", "MemoryAssigned", "Notes", "AutomaticStopAction", "ParentSnapshotId")
 _ADAPTER_FIELDS = ("VMId", "Id", "Name", "MacAddress", "MacAddressSpoofing", "SwitchName", "IPAddresses", "Connected")
 _SWITCH_FIELDS = ("Name", "Id", "SwitchType", "AllowManagementOS", "NetAdapterInterfaceDescription")
 _ALL = ("*",)
@@ -51,20 +46,16 @@ def queries(options: Options) -> tuple[Step, ...]:
     names = _ALL if options.vms is None else options.vms
     return (
         *QUERIES,
-        Step(
-            _CIM, {"ClassName": "Win32_ComputerSystem"}, save="system", select=("Name", "HypervisorPresent", "TotalPhysicalMemory", "Model")
-        ),
-        Step(_CIM, _DEVICE_GUARD, save="device_guard", select=("VirtualizationBasedSecurityStatus",), absent=_NO_CLASS),
-        Step(_CIM, _SERVICE, save="vmms", select=("State",)),
+        *MACHINE_QUERIES,
         Step(
             "Hyper-V\\Get-VMHost",
             save="host",
             select=("Name", "LogicalProcessorCount", "MemoryCapacity", "SupportedVmVersions"),
-            absent=_NO_HYPERV,
+            absent=NO_HYPERV,
         ),
-        Step("Hyper-V\\Get-VMHostSupportedVersion", {"Default": True}, save="default_version", select=("Version",), absent=_NO_HYPERV),
-        Step("Hyper-V\\Get-VMSwitch", save="switches", select=_SWITCH_FIELDS, absent=_NO_HYPERV),
-        Step("NetNat\\Get-NetNat", save="nats", select=("Name", "InternalIPInterfaceAddressPrefix"), absent=_NO_HYPERV),
+        Step("Hyper-V\\Get-VMHostSupportedVersion", {"Default": True}, save="default_version", select=("Version",), absent=NO_HYPERV),
+        Step("Hyper-V\\Get-VMSwitch", save="switches", select=_SWITCH_FIELDS, absent=NO_HYPERV),
+        Step("NetNat\\Get-NetNat", save="nats", select=("Name", "InternalIPInterfaceAddressPrefix"), absent=NO_HYPERV),
         *_vm_queries(options),
         *component_queries(names, "Hyper-V\\Get-VMProcessor", "processors", ("VMId", "Count", "ExposeVirtualizationExtensions"), _GONE),
         *component_queries(names, "Hyper-V\\Get-VMMemory", "memory", MEMORY_FIELDS, _GONE),
@@ -76,8 +67,8 @@ def queries(options: Options) -> tuple[Step, ...]:
 
 def _vm_queries(options: Options) -> tuple[Step, ...]:
     if options.vms is None:
-        return (Step("Hyper-V\\Get-VM", save="vms", select=_VM_FIELDS, absent=_NO_HYPERV),)
-    return vm_queries(options.vms, _VM_FIELDS, absent=_NO_HYPERV)
+        return (Step("Hyper-V\\Get-VM", save="vms", select=_VM_FIELDS, absent=NO_HYPERV),)
+    return vm_queries(options.vms, _VM_FIELDS, absent=NO_HYPERV)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +80,7 @@ class State:
     findings: tuple[Finding, ...]
     proof: Proof | None
     """None: the task asks for none."""
+    start: Start
 
     @classmethod
     def from_answers(cls, options: Options, answers: Answers) -> State:
@@ -106,7 +98,7 @@ class State:
         proof = Proof.from_answers(options, answers, host)
         if proof:
             findings += proof.findings()
-        return cls(host=host, guests=guests, findings=tuple(findings), proof=proof)
+        return cls(host=host, guests=guests, findings=tuple(findings), proof=proof, start=Start.from_answers(answers))
 
     def result(self) -> dict[str, t.Any]:
         """What the task's result shows."""
@@ -119,8 +111,9 @@ class State:
 
 
 def plan(options: Options, state: State) -> Plan:
-    """Nothing ever changes."""
-    del options, state
+    """Nothing ever changes; but a host that is still starting may be waited for."""
+    if state.host.hyperv and not state.host.vmms:
+        await_service(options, state.start, state.host.name)
     return Plan()
 
 
@@ -144,6 +137,7 @@ def _host(answers: Answers) -> Host:
         memory=host.get("MemoryCapacity") or system.get("TotalPhysicalMemory"),
         logical_processors=host.get("LogicalProcessorCount"),
         model=str(system.get("Model") or ""),
+        below=place_below(answers),
         supported_versions=tuple(map(str, host.get("SupportedVmVersions") or ())),
         default_version=str(default.get("Version") or ""),
         switches=tuple(answers.rows("switches")),

@@ -32,7 +32,7 @@ def load() -> None:
         importlib.import_module(f"{_cmdlets.__name__}.{module.name}")
 
 
-_LOOKS_ONLY = ("Receive-Job", "Resolve-DnsName", "Start-Sleep", "Test-NetConnection", "Write-Output")
+_LOOKS_ONLY = ("Receive-Job", "Resolve-DnsName", "Start-Sleep", "Test-Connection", "Test-NetConnection", "Write-Output")
 """What changes nothing besides the Get- cmdlets, and so does not stand in the journal."""
 
 

@@ -27,6 +27,7 @@ _BY_NAME = ("-VM", "-VMVersion", "-VMFile")
 def begin_process(host: Host) -> None:
     """Count a remote process and let happen what the profile's events say of it."""
     host.processes += 1
+    host.asked.clear()
     power.wait(host, PROCESS_SECONDS)
     due = [(index, event) for index, event in enumerate(host.events) if event.process == host.processes and not event.done]
     for index, event in due:

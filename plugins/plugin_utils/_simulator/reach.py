@@ -118,6 +118,7 @@ def _stopped(host: Host, stop: Stop, passed: tuple[int, ...]) -> Trip:
 
 
 def _from_hop(host: Host, leg: _Leg, target: IPv4, passed: tuple[int, ...]) -> Trip:
+    host.asked.setdefault((leg.adapter.index, str(leg.hop)), host.clock)
     station, silent = neighbour(host, leg.adapter, leg.hop)
     if station is None:
         return _stopped(host, "no_spoofing" if silent else "no_neighbour", passed[:-1])
@@ -160,6 +161,11 @@ def _usable(host: Host) -> Iterator[tuple[IPv4, ipaddress.IPv4Network, int]]:
         if ":" not in address.address and address.adapter in up and address_state(host, address) == "Preferred":
             interface = ipaddress.IPv4Interface(f"{address.address}/{address.prefix_length}")
             yield interface.ip, interface.network, address.adapter
+
+
+def own_networks(host: Host, ip: IPv4) -> list[int]:
+    """The interface indices of the adapters in whose network an address is."""
+    return [index for _own, network, index in _usable(host) if ip in network]
 
 
 def best_route(host: Host, target: IPv4) -> NetRoute | None:

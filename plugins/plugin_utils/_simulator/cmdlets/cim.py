@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ..calls import Call
     from ..model import Host
 
-_BEGINNING = datetime(2026, 1, 1)
+BEGINNING = datetime(2026, 1, 1)
 """Simulated second 0."""
 
 _SKUS = (("Datacenter", 8), ("Standard", 7), ("Enterprise", 4), ("Education", 121), ("Pro", 48), ("Home", 101))
@@ -40,7 +40,7 @@ def _sku(host: Host) -> int:
 
 def _boot_time(self: Win32Instance) -> datetime:
     """Not to be relied upon to the millisecond (docs/simulator.md)."""
-    return _BEGINNING + timedelta(seconds=self.host.booted, microseconds=600 * (1 - self.host.processes % 2))
+    return BEGINNING + timedelta(seconds=self.host.booted, microseconds=600 * (1 - self.host.processes % 2))
 
 
 def _visible(self: Win32Instance) -> bool:
@@ -62,7 +62,7 @@ class OperatingSystem(Win32Instance):
         "OperatingSystemSKU": lambda self: _sku(self.host),
         "CSName": lambda self: self.host.name,
         "LastBootUpTime": _boot_time,
-        "LocalDateTime": lambda self: _BEGINNING + timedelta(seconds=self.host.clock),
+        "LocalDateTime": lambda self: BEGINNING + timedelta(seconds=self.host.clock),
         "TotalVisibleMemorySize": lambda self: self.host.memory // 1024,
     }
 

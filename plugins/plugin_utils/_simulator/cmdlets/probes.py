@@ -12,8 +12,9 @@ import typing as t
 
 from .. import cdxml, power
 from ..calls import CmdletError, Live, NotSimulated, Record
-from ..network_objects import ON_LINK, CimInstance, active_routes, cim_names
-from ..reach import address_of, answers_ping, neighbour, resolve, takes_connection, written_address
+from ..lookup import as_list
+from ..network_objects import CimInstance, cim_names
+from ..reach import address_of, answers_ping, neighbour, own_networks, resolve, takes_connection, written_address
 from ..simulates import refuse_unless, simulate
 
 if t.TYPE_CHECKING:
@@ -36,6 +37,10 @@ _E_FAIL = -2147467259
 """The HResult of every Win32Exception."""
 _DNS_SECONDS = 12.0
 """How long a query waits for servers that are silent."""
+_PING_SECONDS = 1.0
+"""How long an echo reply is waited for: Win32_PingStatus.Timeout when nobody sets it."""
+_DELAY_SECONDS, _PROBE_SECONDS = 5.0, 3.0
+"""How long Windows goes on with a stale neighbour before it asks for it, and how long it asks for one that is silent (RFC 4861)."""
 _TCP_SECONDS = 21.0
 """How long a TCP connection is tried."""
 
@@ -145,8 +150,23 @@ def _try(call: Call, found: ConnectionResult, target: ipaddress.IPv4Address, por
         found.ping = replied
 
 
+@simulate("Microsoft.PowerShell.Management\\Test-Connection", "ComputerName Count Quiet")
+def test_connection(call: Call) -> Iterator[bool]:
+    """One echo request to each, and whether a reply came; only with -Quiet, which says no more."""
+    if not call.get("Quiet"):
+        raise NotSimulated(f"{call.cmdlet} without -Quiet")
+    if call.get("Count") != 1:
+        raise NotSimulated(f"{call.cmdlet} with another -Count than 1")
+    for name in as_list(call.values["ComputerName"]):
+        target = address_of(call.host, name)
+        replied = target is not None and answers_ping(call.host, target)[1]
+        if not replied:
+            power.wait(call.host, _PING_SECONDS)
+        yield replied
+
+
 class NetNeighbor(CimInstance):
-    """An entry of the ARP cache."""
+    """An entry of the neighbour cache."""
 
     type_names = cim_names("MSFT_NetNeighbor")
     properties: t.ClassVar[Properties] = {
@@ -155,16 +175,37 @@ class NetNeighbor(CimInstance):
         "ifIndex": lambda self: self.adapter.index,
         "InterfaceAlias": lambda self: self.adapter.name,
         "LinkLayerAddress": lambda self: "-".join(re.findall("..", self.mac or "0" * 12)),
-        "State": lambda self: "Reachable" if self.mac else "Unreachable",
+        "State": lambda self: self.state,
         "AddressFamily": lambda self: "IPv4",
         "Store": lambda self: "ActiveStore",
     }
 
-    def __init__(self, host: Host, adapter: HostAdapter, ip: str, mac: str) -> None:
+    def __init__(self, host: Host, adapter: HostAdapter, ip: str, cached: str | None) -> None:
         super().__init__(host)
         self.adapter = adapter
         self.ip = ip
-        self.mac = mac
+        station, _silent = neighbour(host, adapter, ipaddress.IPv4Address(ip))
+        asked = host.asked.get((adapter.index, ip))
+        self.state = cached if cached and asked is None else _state(cached, host.clock - (asked or 0), there=station is not None)
+        self.mac = "" if self.state in _NOBODY else station.mac if station else _FORGOTTEN
+
+
+_NOBODY = ("Incomplete", "Unreachable")
+_FORGOTTEN = "00005E005302"
+"""Of a neighbour that the cache still has, and that is gone; of the range for documentation (RFC 7042)."""
+
+
+def _state(cached: str | None, age: float, *, there: bool) -> str:
+    """What has become of an entry so many seconds after something was sent to the neighbour."""
+    if cached in ("Reachable", "Permanent"):
+        return cached
+    if cached is not None and age < _DELAY_SECONDS:
+        return "Delay"
+    if there:
+        return "Reachable"
+    if cached is None:
+        return "Incomplete" if age < _PROBE_SECONDS else "Unreachable"
+    return "Probe" if age < _DELAY_SECONDS + _PROBE_SECONDS else "Unreachable"
 
 
 _NEIGHBOUR_FILTERS = {
@@ -174,13 +215,13 @@ _NEIGHBOUR_FILTERS = {
 
 @simulate("NetTCPIP\\Get-NetNeighbor", " ".join(_NEIGHBOUR_FILTERS))
 def get_net_neighbor(call: Call) -> list[NetNeighbor]:
-    """The gateways only: Windows asks for them all the time. Who was asked besides is not kept."""
-    return cdxml.query(call, _gateways(call.host), _NEIGHBOUR_FILTERS)
+    """Whom this remote process has sent something to, and what the profile says of before."""
+    return cdxml.query(call, _neighbours(call.host), _NEIGHBOUR_FILTERS)
 
 
-def _gateways(host: Host) -> Iterator[NetNeighbor]:
+def _neighbours(host: Host) -> Iterator[NetNeighbor]:
     adapters = {adapter.index: adapter for adapter in host.adapters if adapter.status == "Up"}
-    for route in active_routes(host):
-        if route.index in adapters and route.next_hop not in ON_LINK.values():
-            station, _silent = neighbour(host, adapters[route.index], ipaddress.IPv4Address(route.next_hop))
-            yield NetNeighbor(host, adapters[route.index], route.next_hop, station.mac if station else "")
+    cached = [(index, ip) for ip in host.neighbours for index in own_networks(host, ipaddress.IPv4Address(ip))]
+    for index, ip in dict.fromkeys((*cached, *host.asked)):
+        if index in adapters:
+            yield NetNeighbor(host, adapters[index], ip, host.neighbours.get(ip))

@@ -11,6 +11,7 @@ from ansible_collections.hyperlab.nested.plugins.module_utils._errors import Hos
 from ansible_collections.hyperlab.nested.plugins.module_utils._resources import hyperv_nested_info as info
 from ansible_collections.hyperlab.nested.plugins.module_utils._resources.hyperv_nested_info import SPEC, State, queries
 from ansible_collections.hyperlab.nested.plugins.module_utils._steps import Answer, Answers, Fault, Row, Step
+from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
 
 ROUTE = {"NextHop": "192.0.2.1", "InterfaceIndex": 4}
 ALIAS = {"Name": "www.example.com", "NameHost": "example.net"}
@@ -178,3 +179,34 @@ def test_nobody_is_asked_for_what_is_not_wanted() -> None:
 def test_the_gateway_is_asked_before_windows_is() -> None:
     steps = [step.verb_noun for step in queries(SPEC.validate({"vms": [], "proof": {}}))]
     assert steps[-3:] == ["Get-NetRoute", "Test-Connection", "Get-NetNeighbor"]
+
+
+LAN = {"prefix": "192.0.2.0/24", "routers": ["192.0.2.1"]}
+
+
+@pytest.mark.parametrize(
+    ("profile", "reached"),
+    [
+        # nobody to wait for
+        ({"adapters": [{"name": "Ethernet", "index": 4}], "addresses": [], "routes": []}, False),
+        # on the other adapter Windows has an old entry of the same address, and no reason to ask for it
+        (
+            {
+                "switches": [{"name": "Lab"}],
+                "addresses": [
+                    {"address": "192.0.2.10", "on": "Ethernet"},
+                    {"address": "192.0.3.10", "prefix_length": 23, "on": "vEthernet (Lab)"},
+                ],
+                "neighbours": {"192.0.2.1": "Stale"},
+                "adapters": [{"name": "Ethernet", "index": 4, "gateway": "192.0.2.1", "lan": LAN}],
+            },
+            True,
+        ),
+    ],
+    ids=["nobody", "elsewhere"],
+)
+def test_nobody_is_waited_for_in_vain(profile: dict[str, t.Any], reached: bool) -> None:
+    lab = Lab({"based_on": "server2022-intel", **profile})
+    began = lab.host.clock
+    assert lab.task("hyperv_nested_info", {"vms": [], "proof": {}})["proof"]["gateway"]["reached"] is reached
+    assert lab.host.clock - began < 10

@@ -171,6 +171,7 @@ WITHOUT_A_MARK = {
     ("NetTCPIP\\Get-NetIPInterface", "ByNeighbor"): "ByName",
     ("NetTCPIP\\Get-NetIPInterface", "ByRoute"): "ByName",
     ("ServerManager\\Uninstall-WindowsFeature", "VhdPath"): "RunningComputer",
+    ("Microsoft.PowerShell.Management\\Test-Connection", "Quiet"): "Default",
 }
 
 
@@ -211,7 +212,8 @@ def test_the_book_is_complete() -> None:
         "DnsClient": 3,
         "CimCmdlets": 2,
         "Microsoft.PowerShell.Core": 2,
-        "Microsoft.PowerShell.Management": 5,
+        "Microsoft.PowerShell.Diagnostics": 1,
+        "Microsoft.PowerShell.Management": 6,
         "Microsoft.PowerShell.Utility": 2,
     }
     with pytest.raises(ValueError, match="no signatures of version '2012'"):

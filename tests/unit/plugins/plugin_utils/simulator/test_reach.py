@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power, reach
+from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import faults, power, reach
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.calls import NotSimulated
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator.model import Route
 from ansible_collections.hyperlab.nested.tests.unit.plugins.plugin_utils.simulator import nest
@@ -372,6 +372,8 @@ def test_answers_of_dns() -> None:
 PING = "CimCmdlets\\Get-CimInstance"
 RESOLVE = "DnsClient\\Resolve-DnsName"
 NEIGHBOR, CONNECT = "NetTCPIP\\Get-NetNeighbor", "NetTCPIP\\Test-NetConnection"
+ECHO = "Microsoft.PowerShell.Management\\Test-Connection"
+NOT_FOUND = ("CmdletizationQuery_NotFound_IPAddress", "ObjectNotFound")
 
 
 def ping(host: Host, address: str) -> tuple[t.Any, t.Any]:
@@ -411,12 +413,58 @@ def test_other_pings_are_refused(condition: str) -> None:
 def test_the_neighbour_cache_tells_a_gateway_that_drops_pings_from_none() -> None:
     host = lab(nat_lab())
     guest = inside(host, "l1", "l2")
+    assert run(guest, NEIGHBOR, IPAddress=GATEWAY).errors == [NOT_FOUND]
+    assert run(guest, ECHO, ComputerName=[GATEWAY, DNS], Count=1, Quiet=True).objects == [False, True]
     shown = run(guest, NEIGHBOR, IPAddress=GATEWAY).one
     assert (shown.get("State"), shown.get("LinkLayerAddress")[:8]) == ("Reachable", "00-15-5D")
     inside(host, "l1").addresses = []
+    power.wait(guest, 5)
     gone = run(guest, NEIGHBOR, IPAddress=GATEWAY).one
     assert (gone.get("State"), gone.get("LinkLayerAddress")) == ("Unreachable", "00-00-00-00-00-00")
-    assert run(guest, NEIGHBOR, IPAddress="192.168.100.9").errors == [("CmdletizationQuery_NotFound_IPAddress", "ObjectNotFound")]
+    assert run(guest, NEIGHBOR, IPAddress="192.168.100.9").errors == [NOT_FOUND]
+
+
+@pytest.mark.parametrize(
+    ("cached", "there", "states"),
+    [
+        (None, True, [None, "Reachable", "Reachable", "Reachable"]),
+        (None, False, [None, "Incomplete", "Unreachable", "Unreachable"]),
+        ("Stale", True, ["Stale", "Delay", "Reachable", "Reachable"]),
+        ("Stale", False, ["Stale", "Delay", "Probe", "Unreachable"]),
+        ("Permanent", False, ["Permanent"] * 4),
+        ("Reachable", False, ["Reachable"] * 4),
+    ],
+)
+def test_a_neighbour_is_asked_again_when_something_is_sent_to_it(cached: str | None, there: bool, states: list[str | None]) -> None:
+    """Before, at once, after 6 s and after 10 s."""
+    host = lab(nat_lab())
+    guest = inside(host, "l1", "l2")
+    guest.neighbours = {GATEWAY: t.cast("t.Any", cached)} if cached else {}
+    inside(host, "l1").addresses = inside(host, "l1").addresses if there else []
+    seen = [state_of(guest)]
+    run(guest, ECHO, ComputerName=GATEWAY, Count=1, Quiet=True)
+    for seconds in (0, 5, 4):
+        power.wait(guest, seconds)
+        seen.append(state_of(guest))
+    assert seen == states
+
+
+def state_of(guest: Host) -> str | None:
+    return next((one.get("State") for one in run(guest, NEIGHBOR).objects), None)
+
+
+def test_the_next_process_begins_without_neighbours() -> None:
+    guest = inside(lab(nat_lab()), "l1", "l2")
+    run(guest, CONNECT, ComputerName=OUTSIDE)
+    assert state_of(guest) == "Reachable"
+    faults.begin_process(guest)
+    assert state_of(guest) is None
+
+
+@pytest.mark.parametrize("parameters", [{"Count": 1}, {"Quiet": True}, {"Quiet": True, "Count": 4}])
+def test_other_echo_requests_are_not_simulated(parameters: Plain) -> None:
+    with pytest.raises(NotSimulated):
+        run(lab({}), ECHO, ComputerName=GATEWAY, **parameters)
 
 
 @pytest.mark.parametrize(
