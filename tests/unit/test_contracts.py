@@ -6,12 +6,13 @@ import ast
 import graphlib
 import hashlib
 import importlib
+import inspect
 import pathlib
 import typing as t
 
 import pytest
 import yaml
-from ansible.plugins.loader import fragment_loader, module_loader
+from ansible.plugins.loader import filter_loader, fragment_loader, module_loader
 from ansible.utils.plugin_docs import get_plugin_docs
 
 from ansible_collections.hyperlab.nested.tests.cases.lab import RESOURCES
@@ -42,15 +43,25 @@ SHARED = LAYERS.index({"*"})
 
 MAY_IMPORT = {
     "action": {"module_utils._converge", "module_utils._errors", "module_utils._options", "module_utils._report", "plugin_utils._wire"},
-    "connection/psdirect": {"plugin_utils._direct", "plugin_utils._files", "plugin_utils._wire", "module_utils._vms"},
+    "connection/psdirect": {
+        *{f"plugin_utils.{name}" for name in ("_direct", "_files", "_reply", "_request", "_wire")},
+        "module_utils._vms",
+    },
     "connection/simulator": {"plugin_utils._simulator"},
     "connection": {"plugin_utils", "module_utils._errors", "module_utils._steps", "module_utils._options"},
     "doc_fragments": set[str](),
+    "filter": {"plugin_utils._lab"},
     "modules": {"module_utils._options", "module_utils._resources"},
-    "plugin_utils/_direct": {"plugin_utils._wire", "module_utils._errors", "module_utils._steps", "module_utils._vms"},
-    "plugin_utils/_files": {"plugin_utils._direct", "plugin_utils._wire"},
+    "plugin_utils/_direct": {
+        *{f"plugin_utils.{name}" for name in ("_reply", "_request", "_wire")},
+        *{f"module_utils.{name}" for name in ("_errors", "_steps", "_vms")},
+    },
+    "plugin_utils/_files": {"plugin_utils._direct", "plugin_utils._request", "plugin_utils._wire"},
+    "plugin_utils/_reply": {"plugin_utils._request", "module_utils._errors", "module_utils._steps"},
+    "plugin_utils/_request": {"module_utils._steps"},
+    "plugin_utils/_lab": {"module_utils"},
     "plugin_utils/_simulator": {"plugin_utils._simulator"},
-    "plugin_utils": {"module_utils._errors", "module_utils._steps"},
+    "plugin_utils/_wire": {"plugin_utils._reply", "plugin_utils._request", "module_utils._steps"},
 }
 """Who else imports from where; the longest beginning of the path counts."""
 
@@ -208,3 +219,22 @@ def test_what_all_modules_return_is_documented_in_the_same_words(module: str) ->
     if "when_running" not in resource_of(module).SPEC.options:
         model["power_cycled"]["description"] = "Always empty; no VM is stopped for this."
     assert {name: own.get(name) for name in COMMON} == {name: model[name] for name in COMMON}
+
+
+# --- filters
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (PLUGINS / "filter").glob("*.py")))
+def test_a_filter_takes_what_its_documentation_says(name: str) -> None:
+    documented_as, examples, returned, _metadata = get_plugin_docs(
+        f"hyperlab.nested.{name}", "filter", filter_loader, fragment_loader, False
+    )
+    module = importlib.import_module(f"ansible_collections.hyperlab.nested.plugins.filter.{name}")
+    _piped, *others = inspect.signature(module.FilterModule().filters()[name]).parameters.values()
+    options = {option: detail for option, detail in documented_as["options"].items() if option != "_input"}
+    assert documented_as["positional"].split(", ") == [parameter.name for parameter in others] == [*options]
+    assert {option for option, detail in options.items() if detail.get("required")} == {
+        parameter.name for parameter in others if parameter.default is inspect.Parameter.empty
+    }
+    assert f"hyperlab.nested.{name}" in examples
+    assert "_value" in returned
