@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import pathlib
 import typing as t
+
+import yaml
 
 from ansible_collections.hyperlab.nested.plugins.action import hyperv as _action  # noqa: F401 - for the forks, see below
 from ansible_collections.hyperlab.nested.plugins.connection import psdirect as _psdirect  # noqa: F401
@@ -12,8 +15,6 @@ from ansible_collections.hyperlab.nested.plugins.connection import simulator as 
 from ansible_collections.hyperlab.nested.tests.cases.lab import Lab
 
 if t.TYPE_CHECKING:
-    import pathlib
-
     from ansible_collections.hyperlab.nested.tests.plays import PlayResult
 
 Yaml = dict[str, t.Any]
@@ -80,6 +81,12 @@ def warm_up() -> None:
 def lab(playbook: str) -> list[Yaml]:
     """A playbook of the collection."""
     return [{"ansible.builtin.import_playbook": f"hyperlab.nested.{playbook}"}]
+
+
+def plays(playbook: str) -> list[Yaml]:
+    """What a playbook of the collection says, to play only some of it."""
+    path = pathlib.Path(__file__).parents[1] / "playbooks" / f"{playbook}.yml"
+    return t.cast("list[Yaml]", yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def inventory(host: Yaml, **variables: t.Any) -> Yaml:

@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 CORE = tuple(int(number) for number in core_version.split(".")[:2])
 pytestmark = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
 ROLE = "hyperlab.nested.nested_lab_host : "
+REFUSED = f"{ROLE}Stop where the lab cannot be as it is written"
 
 
 class Site:
@@ -39,10 +40,11 @@ class Site:
             "ansible_simulator_state": str(self.state_file),
         }
 
-    def play(self, playbook: str, *arguments: str, inventory: Yaml | None = None, **variables: t.Any) -> PlayResult:
-        """Variables of the role are those of the outermost host."""
+    def play(self, playbook: str | list[Yaml], *arguments: str, inventory: Yaml | None = None, **variables: t.Any) -> PlayResult:
+        """A playbook of the collection, or plays. Variables of the role are those of the outermost host."""
         given = inventory or whole_lab.inventory(self.host, **variables)
-        return self._play(whole_lab.lab(playbook), given, "--forks=2", *arguments)
+        plays = whole_lab.lab(playbook) if isinstance(playbook, str) else playbook
+        return self._play(plays, given, "--forks=2", *arguments)
 
     @property
     def state(self) -> Yaml:
@@ -93,7 +95,7 @@ def test_from_bare_to_proof(first_run: tuple[Site, PlayResult]) -> None:
     assert proof["l2-a"]["gateway"] == {"addresses": ["192.168.200.1"], "reached": True}
     assert proof["l2-a"]["outside"]["reached"]
     assert proof["l2-a"]["missing"] == []
-    assert result.of("Tell it").result["msg"][2].startswith("l2-a: proven; gateway 192.168.200.1 answers; DNS knows www.example.com")
+    assert result.of(f"{ROLE}Tell it").result["msg"][2].startswith("l2-a: proven; gateway 192.168.200.1 answers; DNS knows www.example.com")
     state = made.state
     assert state["vms"][0]["processor"] == {"count": 4, "expose_virtualization_extensions": True}
     assert inside(state, "l1-a")["nats"][0]["prefix"] == "192.168.200.0/24"
@@ -149,21 +151,22 @@ def test_check_mode_says_what_would_be_made_on_each_level(site: Site) -> None:
         "- NAT network VmNAT, 192.168.100.0/24",
         "- VM l1-a, 8GB, 4 processors, running, virtualization extensions exposed",
     ]
-    assert said["l1-a"][0].startswith("VM 'l1-a' does not run on hv01 yet")
+    assert said["l1-a"][0] == "VM 'l1-a' does not exist on hv01, so nobody can be asked what differs there. To be made there:"
     assert said["l1-a"][1:] == [
         "- Hyper-V",
         "- NAT network VmNAT, 192.168.200.0/24",
         "- VM l2-a, 2GB, 1 processors, running",
         f"- address 192.168.100.2/24, gateway 192.168.100.1, DNS {whole_lab.DNS}",
     ]
-    assert said["l2-a"][0].startswith("VM 'l2-a' does not run on l1-a yet")
+    assert said["l2-a"][0].startswith("VM 'l2-a' does not exist on l1-a")
 
 
 # --- other labs
 
 
-def test_guests_that_stand_in_the_inventory(built: Site) -> None:
-    inventory = whole_lab.inventory(built.host, guests=None, vms=["l1-a"])
+def standing(site: Site, **changes: t.Any) -> Yaml:
+    """An inventory in which the guests stand themselves, with other variables of the L1 guest."""
+    inventory = whole_lab.inventory(site.host, guests=None, vms=["l1-a"])
 
     def direct(host: str, base: Yaml, **variables: t.Any) -> Yaml:
         return {
@@ -177,10 +180,14 @@ def test_guests_that_stand_in_the_inventory(built: Site) -> None:
             **variables,
         }
 
-    own = {f"nested_lab_host_{name}": L1[name] for name in ("create", "memory", "processors", "nat_prefix")}
-    first = direct("hv01", L1, **own, nested_lab_host_vms=["l2-a"], nested_lab_host_network="nat")
-    inventory |= {"nested_lab_l1": {"hosts": {"inner": first}}, "nested_lab_l2": {"hosts": {"web": direct("inner", L2)}}}
-    played = built.play("lab", inventory=inventory).succeeded()
+    own = {name: L1[name] for name in ("create", "memory", "processors", "nat_prefix")}
+    own = {f"nested_lab_host_{name}": value for name, value in {**own, "vms": ["l2-a"], "network": "nat", **changes}.items()}
+    guests = {"nested_lab_l1": {"inner": direct("hv01", L1, **own)}, "nested_lab_l2": {"web": direct("inner", L2)}}
+    return inventory | {group: {"hosts": hosts} for group, hosts in guests.items()}
+
+
+def test_guests_that_stand_in_the_inventory(built: Site) -> None:
+    played = built.play("lab", inventory=standing(built)).succeeded()
     assert changed(played) == []
     assert proven(played) == {"hv01": True, "inner": True, "web": True}
 
@@ -214,10 +221,19 @@ def test_bridged_all_the_way(site: Site) -> None:
     assert (site.state.get("switches", []), site.state["hyperv"]) == ([], "absent")
 
 
-def test_a_bridge_over_a_nat_is_refused(built: Site) -> None:
-    stopped = built.play("lab", guests=[guest(L1, network="bridge")])
+def test_a_bridge_over_a_nat_is_refused_before_anything(site: Site) -> None:
+    stopped = site.play("lab", guests=[guest(L1, network="bridge")])
     assert stopped.code == 2
-    said = stopped.of(f"{ROLE}Stop where frames of the VMs would get lost below", "l1-a").result["msg"]
+    said = stopped.of(REFUSED, "hv01").result["msg"]
+    assert said.startswith("guest 'l1-a': its VMs shall be on the network of hv01 (network=bridge), which lets no frames of theirs pass")
+    assert "Way out" in said
+    assert not site.state_file.exists()
+
+
+def test_a_bridge_over_a_nat_is_refused_by_a_guest_of_the_inventory(built: Site) -> None:
+    stopped = built.play("lab", inventory=standing(built, network="bridge"))
+    assert stopped.code == 2
+    said = stopped.of(REFUSED, "inner").result["msg"]
     assert "lets no frames of theirs pass (nested_lab_host_network=nat)" in said
     assert "Way out" in said
 
@@ -240,14 +256,51 @@ def test_no_restart_without_leave(site: Site) -> None:
 def test_a_name_is_one_host(built: Site) -> None:
     stopped = built.play("lab", guests=[guest(L1, name="hv01")])
     assert stopped.code == 2
-    assert "The inventory has a host 'hv01' already" in stopped.output
+    assert "guest 'l1-a': the inventory host 'hv01' is the Hyper-V host of the lab already" in stopped.of(REFUSED, "hv01").result["msg"]
 
 
-def test_wrong_guests_are_refused_before_anything(site: Site) -> None:
-    stopped = site.play("lab", guests=[guest(L1, password=None)])
+@pytest.mark.parametrize("mode", ["--check", "--diff"])
+def test_what_is_wrong_on_any_level_is_refused_before_anything_and_at_once(site: Site, mode: str) -> None:
+    inner = guest(L2, password={L2_PASSWORD: None}, ip={**L2["ip"], "address": "192.168.201.2/24", "gateway": "192.168.201.1"})
+    stopped = site.play("lab", mode, "-vvv", guests=[guest(L1, password=None, memroy="2GB", guests=[inner])], memory="8 gigs")
     assert stopped.code == 2
-    assert "missing required arguments: password" in stopped.output
+    said = [one.partition(". Way out: ") for one in stopped.of(REFUSED, "hv01").result["msg"].split(" | ")]
+    assert [what for what, _between, way_out in said if way_out] == [
+        "hv01: nested_lab_host_memory: '8 gigs' is not a size",
+        "guest 'l1-a': there is no memroy",
+        "guest 'l1-a': it has no password",
+        "guest 'l2-a' of 'l1-a': its password is no string",
+        "guest 'l2-a' of 'l1-a': its address 192.168.201.2/24 does not lie in 192.168.200.0/24, the NAT network of guest 'l1-a'",
+    ]
+    assert {one.host for one in stopped.tasks} == {"hv01"}
+    assert L2_PASSWORD not in stopped.output
     assert not site.state_file.exists()
+
+
+def test_without_saying_it_no_two_levels_have_one_prefix(site: Site) -> None:
+    foretold = site.play("lab", "--check", guests=[guest(L1, nat_prefix=None)]).succeeded()
+    said = {
+        one.host: one.result["msg"] for one in foretold.tasks if one.task.endswith("Say what cannot be asked yet") and one.status == "ok"
+    }
+    assert "- NAT network VmNAT, 192.168.100.0/24" in said["hv01"]
+    assert "- NAT network VmNAT, 192.168.200.0/24" in said["l1-a"]
+
+
+def test_a_lab_is_not_taken_away_by_half_because_of_a_guest_without_password(built: Site) -> None:
+    before = whole_lab.configuration(built.state_file)
+    wrong = guest(L1, network="bridge", guests=[guest(L2, user=None)])
+    stopped = built.play("lab_absent", guests=[wrong])
+    assert stopped.of(REFUSED, "hv01").result["msg"] == "guest 'l2-a' of 'l1-a': it has no user. Way out: give user a value"
+    assert whole_lab.configuration(built.state_file) == before
+
+
+def test_two_hosts_of_a_lab_do_not_have_one_guest(site: Site) -> None:
+    inventory = whole_lab.inventory(site.host)
+    hosts = inventory["hyperv_hosts"]["hosts"]
+    hosts["hv02"] = {**hosts["hv01"], "ansible_simulator_state": str(site.folder / "hv02.json")}
+    stopped = site.play("lab", "--check", inventory=inventory)
+    for host, other in (("hv01", "hv02"), ("hv02", "hv01")):
+        assert f"guest 'l1-a': the inventory host 'l1-a' is a guest of {other} already" in stopped.of(REFUSED, host).result["msg"]
 
 
 def test_hiding_stops_the_vms_inside_first(built: Site) -> None:
@@ -261,7 +314,10 @@ def test_what_is_inside_a_vm_that_is_off_goes_with_it(built: Site) -> None:
     off = [{"hosts": "all", "gather_facts": False, "tasks": [{"hyperlab.nested.hyperv_vm": {"vms": "l1-a", "state": "off"}}]}]
     Play(built.folder.parent)(off, whole_lab.inventory(built.host)).succeeded()
     gone = built.play("lab_absent").succeeded()
-    assert "does not run on hv01, so nothing inside it was looked at" in gone.of(f"{ROLE}Say what is left as it is", "l1-a").result["msg"]
+    assert (
+        "VM 'l1-a' is off on hv01, so nothing inside was looked at. What it has goes with its disks"
+        in gone.of(f"{ROLE}Say what was not looked at", "l1-a").result["msg"]
+    )
     assert changed(gone)[0] == "hv01: Remove the VMs"
 
 
@@ -288,23 +344,24 @@ def test_killed_after_any_remote_process_it_comes_to_the_same_end(
     first_run: tuple[Site, PlayResult],
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
 ) -> None:
-    """Every state that a kill can leave is played on to the end; without --wire some of them. All of them side by side, in one play."""
+    """Every state that a kill can leave is played on to the end, all side by side in one play; without the proof, which only reads."""
+    plays = [play for play in whole_lab.plays(playbook) if "proof" not in play["name"]]
     kept = tmp_path_factory.mktemp("states")
     if playbook == "lab_absent":
         shutil.copy(first_run[0].state_file, site.state_file)
     with monkeypatch.context() as patched:
         kept_states(kept, patched)
-        site.play(playbook, "--forks=1").succeeded()
+        site.play(plays, "--forks=1").succeeded()
     left: dict[str, pathlib.Path] = {}
     for path in sorted(kept.iterdir()):
         left.setdefault(json.dumps(whole_lab.configuration(path), sort_keys=True), path)
-    assert len(left) > 6
-    chosen = [*left.values()][:: 1 if request.config.getoption("--wire") else 6]
-    site.play(playbook, inventory={"hyperv_hosts": {"hosts": {path.stem: killed(site, path) for path in chosen}}}).succeeded()
+    _beginning, *between, _end = left.values()  # from these two other tests play
+    assert len(between) > 5
+    site.play(plays, inventory={"hyperv_hosts": {"hosts": {path.stem: killed(site, path) for path in between}}}).succeeded()
     wanted = whole_lab.configuration(site.state_file)
-    assert [path.name for path in chosen if whole_lab.configuration(path) != wanted] == []
+    assert playbook == "lab_absent" or wanted == whole_lab.configuration(first_run[0].state_file)
+    assert [path.name for path in between if whole_lab.configuration(path) != wanted] == []
 
 
 def killed(site: Site, state: pathlib.Path) -> Yaml:
