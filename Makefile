@@ -30,13 +30,13 @@ demo: $(VENV)/demo.stamp ## play the tour on pretended hosts
 test: units older lint sanity integration molecule build ## check everything (make -j2 test is quicker)
 
 units: $(VENV)/stamp ## unit tests and cases, on the newest ansible-core
-	python -m pytest -q -n auto
+	python -m pytest -q -n auto --dist worksteal
 
 older: MORE := --older
 older: $(MATRIX)/2.16.run $(MATRIX)/2.19.run ## those that depend on ansible-core on older ones
 
 wire: $(VENV)/stamp ## all cases over winrm, psrp and ssh, and not a tenth of them
-	python -m pytest -q -n auto --wire tests/wire
+	python -m pytest -q -n auto --dist worksteal --wire tests/wire
 
 matrix: MORE := --wire
 matrix: wire $(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run ## all cases over every wire, and the tests, on every ansible-core
@@ -112,4 +112,4 @@ $(MATRIX)/2.16.run $(MATRIX)/2.19.run $(MATRIX)/2.20.run: $(MATRIX)/%.run: $(VEN
 	    printf '%s\n' "$$new" > $(MATRIX)/$*/made-of || exit; \
 	  fi; \
 	  echo "matrix: ansible-core $* on $$($(MATRIX)/$*/bin/python -V)"; \
-	  $(MATRIX)/$*/bin/python -m pytest -q -n auto $(MORE) -o cache_dir=$(MATRIX)/$*/cache
+	  $(MATRIX)/$*/bin/python -m pytest -q -n auto --dist worksteal $(MORE) -o cache_dir=$(MATRIX)/$*/cache

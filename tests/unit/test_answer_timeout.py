@@ -6,7 +6,6 @@ import json
 import typing as t
 
 import pytest
-from ansible.release import __version__ as core_version
 
 from ansible_collections.hyperlab.nested.tests import guests
 
@@ -16,8 +15,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.guests import Yaml
     from ansible_collections.hyperlab.nested.tests.plays import Play, PlayResult
 
-CORE = tuple(int(number) for number in core_version.split(".")[:2])
-pytestmark = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
+pytestmark = pytest.mark.psdirect
 AGAIN = [
     {"hyperlab.nested.hyperv_vm": {"vms": "l1", "state": "off", "when_running": "turn_off"}, "delegate_to": "hv01"},
     {"hyperlab.nested.hyperv_vm": {"vms": "l1", "state": "running"}, "delegate_to": "hv01"},

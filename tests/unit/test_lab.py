@@ -7,7 +7,6 @@ import shutil
 import typing as t
 
 import pytest
-from ansible.release import __version__ as core_version
 
 from ansible_collections.hyperlab.nested.plugins.connection import simulator
 from ansible_collections.hyperlab.nested.tests import whole_lab
@@ -20,8 +19,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import PlayResult
     from ansible_collections.hyperlab.nested.tests.whole_lab import Yaml
 
-CORE = tuple(int(number) for number in core_version.split(".")[:2])
-pytestmark = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
+pytestmark = pytest.mark.psdirect
 ROLE = "hyperlab.nested.nested_lab_host : "
 REFUSED = f"{ROLE}Stop where the lab cannot be as it is written"
 
@@ -337,6 +335,7 @@ def kept_states(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulator.Connection, "exec_command", exec_command)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("playbook", ["lab", "lab_absent"])
 def test_killed_after_any_remote_process_it_comes_to_the_same_end(
     playbook: str,

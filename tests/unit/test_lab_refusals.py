@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.hyperlab.nested.tests import whole_lab
-from ansible_collections.hyperlab.nested.tests.unit.test_lab import ROLE, Site, inside, pytestmark, standing
+from ansible_collections.hyperlab.nested.tests.unit.test_lab import ROLE, Site, inside, standing
 from ansible_collections.hyperlab.nested.tests.whole_lab import L1, L2, changed, guest, proofs, proven
 
 if t.TYPE_CHECKING:
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import PlayResult
     from ansible_collections.hyperlab.nested.tests.whole_lab import Yaml
 
-__all__ = ["pytestmark"]
+pytestmark = [pytest.mark.newest, pytest.mark.psdirect]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import re
 import typing as t
 
 import pytest
-from ansible.release import __version__ as core_version
 
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power
 from ansible_collections.hyperlab.nested.tests import whole_lab
@@ -21,8 +20,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import PlayResult
 
 Plain = dict[str, t.Any]
-CORE = tuple(int(number) for number in core_version.split(".")[:2])
-needs_psdirect = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
+pytestmark = pytest.mark.newest
 WINDOWS = {"based_on": "server2022-intel"}
 FORWARDS = [{"external_port": 8080, "internal_address": "192.168.200.2", "internal_port": 80}]
 
@@ -174,7 +172,7 @@ def played(folder: pathlib.Path, profile: Plain, inventory: t.Callable[[Plain], 
     return Play(folder)(whole_lab.lab("lab"), inventory({"ansible_connection": "hyperlab.nested.simulator", **paths}))
 
 
-@needs_psdirect
+@pytest.mark.psdirect
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_role_brings_back_what_ran_inside(saved: bool, tmp_path: pathlib.Path) -> None:
     """L1 gets more memory, for which it is stopped; or somebody has saved it."""
@@ -188,7 +186,7 @@ def test_the_role_brings_back_what_ran_inside(saved: bool, tmp_path: pathlib.Pat
     assert ("hv01: Give the VMs static memory" in whole_lab.changed(result)) is not saved
 
 
-@needs_psdirect
+@pytest.mark.psdirect
 def test_the_role_says_on_which_host_to_look(tmp_path: pathlib.Path) -> None:
     """L1 is not the role's own, so that it does not switch spoofing on there."""
 

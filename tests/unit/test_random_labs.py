@@ -7,7 +7,6 @@ import json
 import typing as t
 
 import pytest
-from ansible.release import __version__ as core_version
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
@@ -22,8 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import PlayResult
     from ansible_collections.hyperlab.nested.tests.whole_lab import Yaml
 
-CORE = tuple(int(number) for number in core_version.split(".")[:2])
-pytestmark = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
+pytestmark = [pytest.mark.newest, pytest.mark.psdirect]
 
 flags = st.booleans()
 seldom = st.sampled_from([False, False, False, True])

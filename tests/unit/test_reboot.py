@@ -6,7 +6,6 @@ import json
 import typing as t
 
 import pytest
-from ansible.release import __version__ as core_version
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -14,7 +13,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import Play, PlayResult
 
 CANARY = "canary-2c7e-guest"
-OLD_CORE = tuple(map(int, core_version.split(".")[:2])) < (2, 19)
 HOST = "based_on: server2022-intel\nhyperv: absent\n"
 GUEST = f"""
 based_on: server2022-intel
@@ -102,7 +100,7 @@ def test_a_host_that_never_comes_back_is_a_failure_that_keeps_the_changes(tmp_pa
     assert [change["attribute"] for change in found.result["changes"]] == ["hyperv", "management_tools"]
 
 
-@pytest.mark.skipif(OLD_CORE, reason="psdirect needs ansible-core 2.19")
+@pytest.mark.psdirect
 def test_a_guest_restarts_over_psdirect(tmp_path: pathlib.Path, play: Play) -> None:
     hosts = Hosts(tmp_path, play, GUEST % "true")
     played = hosts.play("l1", "-v")
@@ -112,7 +110,7 @@ def test_a_guest_restarts_over_psdirect(tmp_path: pathlib.Path, play: Play) -> N
     assert hosts.state["vms"][0]["state"] == "Running"
 
 
-@pytest.mark.skipif(OLD_CORE, reason="psdirect needs ansible-core 2.19")
+@pytest.mark.psdirect
 def test_a_guest_without_extensions_is_sent_to_its_host(tmp_path: pathlib.Path, play: Play) -> None:
     found = Hosts(tmp_path, play, GUEST % "false").play("l1").of("install")
     assert (found.status, found.result["error_code"]) == ("failed", "extensions_hidden")

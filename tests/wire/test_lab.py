@@ -5,7 +5,6 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible.release import __version__ as core_version
 
 from ansible_collections.hyperlab.nested.plugins.module_utils import _restart
 from ansible_collections.hyperlab.nested.plugins.plugin_utils._simulator import power
@@ -18,11 +17,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import Play, PlayResult
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
-CORE = tuple(int(number) for number in core_version.split(".")[:2])
-pytestmark = [
-    pytest.mark.newest,
-    pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts"),
-]
+pytestmark = [pytest.mark.newest, pytest.mark.psdirect]
 BETWEEN = 30.0
 """Simulated seconds between two remote processes: enough for a start of Windows now and then."""
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 from ansible.plugins.action import ActionBase
-from ansible.release import __version__ as core_version
 from ansible.utils.hashing import checksum_s
 
 from ansible_collections.hyperlab.nested.plugins.connection import psdirect
@@ -35,8 +34,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.effects import Effect
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
-CORE = tuple(int(number) for number in core_version.split(".")[:2])
-pytestmark = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
+pytestmark = pytest.mark.psdirect
 ways = pytest.mark.parametrize("way", clients.WAYS)
 http_ways = pytest.mark.parametrize("way", [way for way in clients.WAYS if way != clients.SSH])
 MEMORY = {"hyperlab.nested.hyperv_vm_memory": {"vms": "inner", "startup": "2GB"}}

@@ -34,7 +34,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.plays import Play, PlayResult, TaskResult
 
 CORE = tuple(int(number) for number in core_version.split(".")[:2])
-needs_hostvars = pytest.mark.skipif(CORE < (2, 19), reason="ansible-core before 2.19 does not tell a connection of other inventory hosts")
 MEMORY = {"hyperlab.nested.hyperv_vm_memory": {"vms": "inner", "startup": "2GB"}}
 """A change in any guest of the lab."""
 RAW = {"ansible.builtin.raw": "Get-Date"}
@@ -109,7 +108,7 @@ def shells(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Shells:
 DEPTHS = pytest.mark.parametrize(("host", "above"), [("l1", ["l1"]), ("web", ["l1", "l2 web"]), ("l3.example", ["l1", "l2 web", "l3"])])
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @DEPTHS
 def test_a_module_works_at_any_depth(nest: Nest, host: str, above: list[str]) -> None:
     foretold = nest.task(MEMORY, host, "--check", "--diff")
@@ -124,7 +123,7 @@ def test_a_module_works_at_any_depth(nest: Nest, host: str, above: list[str]) ->
     assert nest.state()["processes"] == 1 + 2 + 1, "as many remote processes as on any host"
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_guests_at_the_same_time(nest: Nest) -> None:
     inventory = nest.inventory(hv02=nest.host("hv02"), other=guests.guest("hv02", "l1"))
     played = nest.play(MEMORY, "l1,l1b,web,l3.example,other", inventory=inventory).succeeded()
@@ -133,7 +132,7 @@ def test_guests_at_the_same_time(nest: Nest) -> None:
     assert [entry["inside"] for entry in nest.journal("hv02")] == [["l1"]]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("by", ["id", "{id}", "NAME"])
 def test_the_vm_by_id_or_in_another_case(nest: Nest, by: str) -> None:
     vm_id = "7cf7b6b4-9d07-4ae4-9f21-52f07f8d5f14"
@@ -143,7 +142,7 @@ def test_the_vm_by_id_or_in_another_case(nest: Nest, by: str) -> None:
     assert [entry["inside"] for entry in nest.journal()] == [["l1"]]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_loop_and_a_delegation(nest: Nest) -> None:
     names = ["l1", "l1b", "web", "l3.example"]
     played = nest.play({**MEMORY, "delegate_to": "{{ item }}", "loop": [*names, *names]}, "hv01").succeeded()
@@ -151,7 +150,7 @@ def test_a_loop_and_a_delegation(nest: Nest) -> None:
     assert [entry["inside"] for entry in nest.journal()] == [["l1"], ["l1-b"], ["l1", "l2 web"], ["l1", "l2 web", "l3"]]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_one_guest_delegates_to_another(nest: Nest) -> None:
     played = nest.play({**MEMORY, "delegate_to": "l1"}, "l1b").succeeded()
     assert [entry["inside"] for entry in nest.journal()] == [["l1"]]
@@ -161,7 +160,7 @@ def test_one_guest_delegates_to_another(nest: Nest) -> None:
 TWINS = {"a.example": {}, "b.example": {}, "c.example": {"ansible_host": "192.0.2.3"}, "d.example": {"ansible_host": "192.0.2.4"}}
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_whose_vm_it_is_when_hosts_share_the_short_name(nest: Nest) -> None:
     """Under delegate_to core leaves the name of the task's own host where a connection looks for its own."""
     names = {f"web.{domain}": address for domain, address in TWINS.items()}
@@ -176,7 +175,7 @@ def test_whose_vm_it_is_when_hosts_share_the_short_name(nest: Nest) -> None:
         nest.play(MEMORY, name, inventory=inventory).succeeded()
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_hosts_that_cannot_be_told_apart_are_refused(nest: Nest) -> None:
     inventory = nest.inventory()
     for name in ("web.a", "web.b"):
@@ -187,7 +186,7 @@ def test_hosts_that_cannot_be_told_apart_are_refused(nest: Nest) -> None:
     assert re.search(r"which of its hosts called 'web' .* Way out: set ansible_psdirect_vm", found.result["msg"])
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_variables_of_one_item_are_those_of_the_next(nest: Nest) -> None:
     task = {
         **MEMORY,
@@ -198,7 +197,7 @@ def test_variables_of_one_item_are_those_of_the_next(nest: Nest) -> None:
     assert [each["changed"] for each in played.of("it").result["results"]] == [True, True, False]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_reset_connection(nest: Nest) -> None:
     tasks: list[Yaml] = [{"name": "one", **MEMORY}, {"ansible.builtin.meta": "reset_connection"}, {"name": "two", **MEMORY}]
     played = nest.play(tasks, "web").succeeded()
@@ -208,7 +207,7 @@ def test_reset_connection(nest: Nest) -> None:
 # --- other command lines
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @DEPTHS
 def test_raw_is_a_script_of_powershell_there(nest: Nest, shells: Shells, host: str, above: list[str]) -> None:
     shells.result = (7, "grüß\r\n".encode(), b"to stderr")
@@ -228,7 +227,7 @@ MODULE = """#!powershell
 """
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("host", ["l1", "web"])
 def test_a_powershell_module_arrives_as_core_sent_it(nest: Nest, shells: Shells, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     library = nest.folder / "library"
@@ -256,7 +255,7 @@ def test_a_powershell_module_arrives_as_core_sent_it(nest: Nest, shells: Shells,
     assert nest.state()["processes"] == 1
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_input_that_got_lost_on_the_way_runs_nothing(nest: Nest, shells: Shells, monkeypatch: pytest.MonkeyPatch) -> None:
     (nest.folder / "answer.ps1").write_text(MODULE)
     shells.lose = 0
@@ -266,7 +265,7 @@ def test_input_that_got_lost_on_the_way_runs_nothing(nest: Nest, shells: Shells,
     assert shells.noted("line") == []
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_command_that_is_too_long_is_refused_here(nest: Nest) -> None:
     found = nest.task({"ansible.builtin.raw": "x" * 4000})
     assert found.status == "failed"
@@ -274,7 +273,7 @@ def test_a_command_that_is_too_long_is_refused_here(nest: Nest) -> None:
     assert not (nest.folder / "hv01.json").exists()
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_become_is_refused_in_words(nest: Nest) -> None:
     found = nest.task({**RAW, "become": True, "become_method": "ansible.builtin.runas", "become_user": "SYSTEM"})
     assert found.status == "failed"
@@ -327,7 +326,7 @@ DID_NOTHING = {"blank", "no password", "no user", "no host", "another host", "it
 """Refused before any remote process."""
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("case", TROUBLE)
 def test_trouble(nest: Nest, case: str) -> None:
     (path, value), variables, says = TROUBLE[case]
@@ -346,7 +345,7 @@ def test_trouble(nest: Nest, case: str) -> None:
     assert (nest.folder / "hv01.json").exists() == (case not in DID_NOTHING)
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_heartbeat_that_is_switched_off_is_no_reason_to_give_up(nest: Nest) -> None:
     inventory = nest.inventory(changed(guests.lab(), f"{VM}.disabled_services", ["heartbeat"]))
     assert nest.task(MEMORY, "l1b", inventory=inventory).status == "changed"
@@ -358,7 +357,7 @@ def test_a_heartbeat_that_is_switched_off_is_no_reason_to_give_up(nest: Nest) ->
     assert re.search("whether it has started is not known: its heartbeat service is disabled", found.result["msg"])
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_ring(nest: Nest) -> None:
     inventory = nest.inventory(l1={"ansible_psdirect_host": "web"})
     for host, ring in (("l1", "web -> l1 -> web"), ("web", "l1 -> web -> l1"), ("l3.example", "web -> l1 -> web")):
@@ -367,7 +366,7 @@ def test_a_ring(nest: Nest) -> None:
         assert f"leads in a ring: {ring}. Way out: correct ansible_psdirect_host" in found.result["msg"]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -388,7 +387,7 @@ def test_trouble_on_the_way_names_where_it_is(nest: Nest, change: tuple[str, t.A
     assert (on_the_way in found.result["msg"]) == ("host 'l1': " not in says)
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("host", ["l1", "web", "l3.example"])
 def test_a_password_is_tried_once(nest: Nest, host: str) -> None:
     inventory = nest.inventory(changed(guests.lab(), "vms.0.guest.users", {guests.USER: "other"}))
@@ -400,7 +399,7 @@ def test_a_password_is_tried_once(nest: Nest, host: str) -> None:
 HOST_GONE = {"cmdlet": "Get-VMHost", "id": "ObjectNotFound", "category": "ObjectNotFound", "reason": "VirtualizationException"}
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_look_that_failed_changes_nothing_in_the_guest(nest: Nest) -> None:
     """The host fails once, and only while it is being changed."""
     inventory = nest.inventory(changed(guests.lab(), "faults", [{**HOST_GONE, "after": 1, "times": 1}]))
@@ -423,7 +422,7 @@ def every(nth: int, fault: Yaml) -> list[Yaml]:
     return [{**fault, "after": number, "times": 1} for number in range(nth - 1, 40 * nth, nth)]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(("place", "host"), [("faults", "l1"), ("faults", "web"), (INSIDE_L1, "web"), (INSIDE_L1, "l3.example")])
 def test_a_session_that_did_not_open_is_opened_again(nest: Nest, shells: Shells, place: str, host: str) -> None:
     """One open in two fails: of each process the first try, and the second goes on."""
@@ -434,7 +433,7 @@ def test_a_session_that_did_not_open_is_opened_again(nest: Nest, shells: Shells,
     assert nest.state()["processes"] == 4 + 3, "three processes found the session shut"
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(("place", "host"), [("faults", "l1"), (INSIDE_L1, "web")])
 def test_a_session_that_never_opens_is_given_up(nest: Nest, shells: Shells, place: str, host: str) -> None:
     inventory = nest.inventory(changed(guests.lab(), place, [UNOPENED]))
@@ -449,7 +448,7 @@ def test_a_session_that_never_opens_is_given_up(nest: Nest, shells: Shells, plac
     assert shells.noted("line") == []
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(("place", "host"), [("faults", "l1"), (INSIDE_L1, "web")])
 def test_a_session_that_ended_is_opened_again_only_to_read(nest: Nest, shells: Shells, place: str, host: str) -> None:
     read: Yaml = {"hyperlab.nested.hyperv_nested_info": {"vms": []}}
@@ -467,7 +466,7 @@ def test_a_session_that_ended_is_opened_again_only_to_read(nest: Nest, shells: S
     assert nest.state()["processes"] == 3
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("reason", ["RemoteException", "PSRemotingDataStructureException", "PSDirectException"])
 def test_what_the_next_try_would_not_mend_is_not_tried_again(nest: Nest, reason: str) -> None:
     inventory = nest.inventory(changed(guests.lab(), "faults", [{**UNOPENED, "reason": reason}]))
@@ -475,7 +474,7 @@ def test_what_the_next_try_would_not_mend_is_not_tried_again(nest: Nest, reason:
     assert nest.state()["processes"] == 1
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_another_password_is_another_try(nest: Nest) -> None:
     task = {**MEMORY, "loop": ["wrong", PASSWORDS["l1"]], "vars": {"ansible_password": "{{ item }}"}, "ignore_unreachable": True}
     nest.play(task)
@@ -483,7 +482,7 @@ def test_another_password_is_another_try(nest: Nest) -> None:
     assert [entry["cmdlet"] for entry in nest.journal()] == ["Invoke-Command", "Set-VMMemory"]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_the_hosts_own_connection_keeps_its_words(nest: Nest) -> None:
     inventory = nest.inventory(hv01={"ansible_simulator_profile": "nonesuch"})
     found = nest.task(MEMORY, "web", inventory=inventory)
@@ -496,7 +495,7 @@ def test_the_hosts_own_connection_keeps_its_words(nest: Nest) -> None:
     assert re.search("broke at that host: ConnectionResetError: connection reset by peer. .*so nothing was changed", found.result["msg"])
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
@@ -513,7 +512,7 @@ def test_a_host_whose_connection_cannot_be_made(nest: Nest, variables: Yaml, say
     assert nest.task({"ansible.builtin.debug": {"msg": "x"}}, inventory=inventory).status == "ok", "a local task needs no host"
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_variables_of_the_host_are_templates_of_its_own(nest: Nest) -> None:
     (nest.folder / "name").write_text("hv01")
     state = "{{ lookup('file', folder ~ '/name') ~ hostvars[inventory_hostname].ending }}"
@@ -524,7 +523,7 @@ def test_variables_of_the_host_are_templates_of_its_own(nest: Nest) -> None:
     assert nest.state()["processes"] == 2
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_nothing_of_the_play_leaks_to_the_host(nest: Nest) -> None:
     """A host that is a guest without a user of its own is refused, and not visited as the user of the play."""
     inventory = nest.inventory()
@@ -533,7 +532,7 @@ def test_nothing_of_the_play_leaks_to_the_host(nest: Nest) -> None:
     assert "of 'l1' has no ansible_user" in found.result["msg"]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_the_password_that_is_asked_for_is_the_guests(nest: Nest) -> None:
     asked = nest.folder / "asked"
     asked.write_text(PASSWORDS["l2 web"])
@@ -548,7 +547,7 @@ def test_the_password_that_is_asked_for_is_the_guests(nest: Nest) -> None:
 # --- a session that ends, and guests that lie
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_session_that_ends_while_it_writes(nest: Nest) -> None:
     """The event switches the VM off when the second process begins to wait inside."""
     profile = changed(guests.lab(), "vms.0.guest.windows.vms.0.guest.shutdown_seconds", 5)
@@ -569,7 +568,7 @@ def test_a_session_that_ends_while_it_writes(nest: Nest) -> None:
     ), found.result["msg"]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_vm_that_is_replaced_meanwhile_is_another(nest: Nest) -> None:
     profile = guests.lab()
     profile["events"] = [{"process": 2, "vm": "l1", "set": {"id": "11111111-2222-3333-4444-555555555555"}}]
@@ -578,7 +577,7 @@ def test_a_vm_that_is_replaced_meanwhile_is_another(nest: Nest) -> None:
     assert re.search("VM 'l1' does not exist on this host.*Nothing was run there", found.result["msg"])
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -613,7 +612,7 @@ INNERMOST = pytest.mark.parametrize(
 )
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("lie", LIES)
 @INNERMOST
 def test_of_several_guests_the_one_that_lies_is_named(nest: Nest, shells: Shells, host: str, liar: str, named: str, lie: str) -> None:
@@ -628,7 +627,7 @@ def test_of_several_guests_the_one_that_lies_is_named(nest: Nest, shells: Shells
         connection.exec_command("Get-Date")
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_noise_around_the_answer_is_no_harm(nest: Nest, shells: Shells) -> None:
     shells.spoil = lambda line: f"PS C:\\> {line} bye"
     nest.play(MEMORY, "l1,web").succeeded()
@@ -637,7 +636,7 @@ def test_noise_around_the_answer_is_no_harm(nest: Nest, shells: Shells) -> None:
 # --- secrets
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_each_guest_gets_its_own_secrets_and_no_other(nest: Nest, shells: Shells) -> None:
     tasks: list[Yaml] = [
         MEMORY,
@@ -663,7 +662,7 @@ def test_each_guest_gets_its_own_secrets_and_no_other(nest: Nest, shells: Shells
 WAIT: Yaml = {"ansible.builtin.wait_for_connection": {"sleep": 0, "timeout": 20}}
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("host", ["l1", "web"])
 def test_wait_for_connection(nest: Nest, shells: Shells, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setattr(ActionBase, "_execute_module", guests.ping)
@@ -684,7 +683,7 @@ def test_wait_for_connection(nest: Nest, shells: Shells, monkeypatch: pytest.Mon
     assert nest.logons() == []
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_waiting_does_not_try_a_wrong_password_again(nest: Nest, shells: Shells, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActionBase, "_execute_module", guests.ping)
     inventory = nest.inventory(changed(guests.lab(), "vms.0.guest.users", {guests.USER: "other"}))
@@ -720,7 +719,7 @@ def _templar(loader: t.Any, variables: t.Any) -> t.Any:
     return Templar(loader=loader, variables=variables)
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
@@ -744,7 +743,7 @@ def test_the_heartbeat_is_asked_without_a_logon(nest: Nest, path: str, value: t.
     connection.close()
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_the_hosts_connection_gets_a_context_of_its_own(nest: Nest) -> None:
     """The task's has the password that was asked for, and the guest's user and port; of it only no_log is for both."""
     connection = load(nest, "l1", nest.inventory(hv01={"ansible_shell_type": "powershell"}))
@@ -755,7 +754,7 @@ def test_the_hosts_connection_gets_a_context_of_its_own(nest: Nest) -> None:
     assert connection._outer._shell.SHELL_FAMILY == "powershell"
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_reset_closes_and_keeps_what_is_known(nest: Nest) -> None:
     connection = load(nest, "web")
     connection.transport_test(5)
@@ -769,7 +768,7 @@ def test_a_reset_closes_and_keeps_what_is_known(nest: Nest) -> None:
     assert connection.connected
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_connection_that_cannot_be_closed_is_given_up(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = load(nest, "l1")
     connection.transport_test(5)
@@ -786,7 +785,7 @@ def test_a_connection_that_cannot_be_closed_is_given_up(nest: Nest, monkeypatch:
     connection.transport_test(5)
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_time_passes_on_the_pretended_host(nest: Nest) -> None:
     connection = load(nest, "web")
     assert load(nest, "web").let_time_pass is None, "nobody has connected yet"
@@ -797,7 +796,7 @@ def test_time_passes_on_the_pretended_host(nest: Nest) -> None:
     assert nest.state()["clock"] == before + 100
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @DEPTHS
 def test_files_go_there_and_come_back(nest: Nest, shells: Shells, host: str, above: list[str]) -> None:
     windows = above[-1].upper()
@@ -816,7 +815,7 @@ def test_files_go_there_and_come_back(nest: Nest, shells: Shells, host: str, abo
         assert nest.state()["processes"] == processes
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_what_is_wrong_with_a_file_here(nest: Nest, shells: Shells) -> None:
     place = shells.disks.folder("L1", "C:\\Temp") / "x"
     connection = load(nest, "l1")
@@ -833,7 +832,7 @@ def test_what_is_wrong_with_a_file_here(nest: Nest, shells: Shells) -> None:
     assert [*nest.folder.rglob("*.hyperlab-part")] == []
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_fetch_that_ends_in_between_leaves_what_was_here(nest: Nest, shells: Shells) -> None:
     place = shells.disks.folder("L1", "C:\\Temp") / "x"
     place.write_bytes(bytes(PIECE + 1))
@@ -852,7 +851,7 @@ def test_a_fetch_that_ends_in_between_leaves_what_was_here(nest: Nest, shells: S
     assert {each.name for each in nest.folder.iterdir() if each.name.startswith("came")} == {"came"}
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize("lie", LIES)
 def test_a_copy_into_a_guest_that_lies(nest: Nest, shells: Shells, lie: str) -> None:
     old, new, says = LIES[lie]
@@ -867,7 +866,7 @@ def test_a_copy_into_a_guest_that_lies(nest: Nest, shells: Shells, lie: str) -> 
     assert [*folder.iterdir()] == []
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_bytes_that_get_lost_on_the_way_are_not_written(nest: Nest, shells: Shells) -> None:
     folder = shells.disks.folder("L1", "C:\\Temp")
     sent = nest.folder / "sent"
@@ -881,7 +880,7 @@ def test_bytes_that_get_lost_on_the_way_are_not_written(nest: Nest, shells: Shel
 TMP = "C:\\Users\\Administrator\\AppData\\Local\\Temp\\ansible-tmp-1"
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 @pytest.mark.parametrize(("host", "windows"), [("l1", "L1"), ("l3.example", "L3")])
 def test_a_script(nest: Nest, shells: Shells, host: str, windows: str) -> None:
     """It needs no other collection: core makes a folder, copies the script, runs it by a wrapper, and removes the folder."""
@@ -912,7 +911,7 @@ def windows_stat(shells: Shells) -> t.Callable[..., Yaml]:
     return execute
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_fetch(nest: Nest, shells: Shells, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActionBase, "_execute_module", windows_stat(shells))
     place = shells.disks.folder("L1", "C:\\Logs") / "a.log"
@@ -930,7 +929,7 @@ def test_a_fetch(nest: Nest, shells: Shells, monkeypatch: pytest.MonkeyPatch) ->
     assert [each.name for each in (nest.folder / "came").iterdir()] == ["A.log"]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_a_copy_that_cannot_be_is_a_failed_task(nest: Nest, shells: Shells) -> None:
     script = nest.folder / "answer.ps1"
     script.write_bytes(b"exit 3")
@@ -942,7 +941,7 @@ def test_a_copy_that_cannot_be_is_a_failed_task(nest: Nest, shells: Shells) -> N
     assert f"'{TMP}\\answer.ps1' was not written: the disk is full. Way out: make room" in found.result["msg"]
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_it_looks_like_windows_whatever_shell_the_inventory_says(nest: Nest) -> None:
     connection = load(nest, "l1", nest.inventory(l1={"ansible_shell_type": "powershell"}))
     assert connection.transport == "hyperlab.nested.psdirect"
@@ -952,7 +951,7 @@ def test_it_looks_like_windows_whatever_shell_the_inventory_says(nest: Nest) -> 
     assert not connection.allow_executable
 
 
-@needs_hostvars
+@pytest.mark.psdirect
 def test_what_core_has_to_offer_is_there() -> None:
     """Names that begin with an underscore may go; on a new core this says so first."""
     assert [*inspect.signature(ConnectionBase._resolve_option_variables).parameters] == ["self", "variables", "templar"]
