@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     from ansible.release import __version__ as core_version  # noqa: PLC0415 - only after pytest_configure
 
+    items.sort(key=lambda item: not item.get_closest_marker("long"))
     if tuple(int(number) for number in core_version.split(".")[:2]) < (2, 19):
         for item in items:
             if item.get_closest_marker("psdirect"):

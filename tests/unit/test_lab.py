@@ -137,6 +137,7 @@ def test_back_to_bare(built: Site, tmp_path_factory: pytest.TempPathFactory) -> 
 # --- check mode
 
 
+@pytest.mark.newest
 def test_check_mode_says_what_would_be_made_on_each_level(site: Site) -> None:
     foretold = site.play("lab", "--check", "--diff").succeeded()
     assert changed(foretold) == ["hv01: Install Hyper-V"]
@@ -184,6 +185,7 @@ def standing(site: Site, **changes: t.Any) -> Yaml:
     return inventory | {group: {"hosts": hosts} for group, hosts in guests.items()}
 
 
+@pytest.mark.newest
 def test_guests_that_stand_in_the_inventory(built: Site) -> None:
     played = built.play("lab", inventory=standing(built)).succeeded()
     assert changed(played) == []
@@ -205,6 +207,7 @@ BRIDGED: Yaml = {
 }
 
 
+@pytest.mark.newest
 def test_bridged_all_the_way(site: Site) -> None:
     first = site.play("lab", **BRIDGED).succeeded()
     assert proven(first) == whole_lab.PROVEN
@@ -219,6 +222,7 @@ def test_bridged_all_the_way(site: Site) -> None:
     assert (site.state.get("switches", []), site.state["hyperv"]) == ([], "absent")
 
 
+@pytest.mark.newest
 def test_a_bridge_over_a_nat_is_refused_before_anything(site: Site) -> None:
     stopped = site.play("lab", guests=[guest(L1, network="bridge")])
     assert stopped.code == 2
@@ -228,6 +232,7 @@ def test_a_bridge_over_a_nat_is_refused_before_anything(site: Site) -> None:
     assert not site.state_file.exists()
 
 
+@pytest.mark.newest
 def test_a_bridge_over_a_nat_is_refused_by_a_guest_of_the_inventory(built: Site) -> None:
     stopped = built.play("lab", inventory=standing(built, network="bridge"))
     assert stopped.code == 2
@@ -236,6 +241,7 @@ def test_a_bridge_over_a_nat_is_refused_by_a_guest_of_the_inventory(built: Site)
     assert "Way out" in said
 
 
+@pytest.mark.newest
 def test_what_is_not_reached_is_told_and_stops(built: Site) -> None:
     built.change(outside=False)
     stopped = built.play("lab")
@@ -244,6 +250,7 @@ def test_what_is_not_reached_is_told_and_stops(built: Site) -> None:
     assert "DNS does not know www.example.com" in stopped.of("Stop where something is missing", "l2-a").result["msg"]
 
 
+@pytest.mark.newest
 def test_no_restart_without_leave(site: Site) -> None:
     stopped = site.play("lab", reboot=None)
     assert stopped.code == 2
@@ -251,12 +258,14 @@ def test_no_restart_without_leave(site: Site) -> None:
     assert (site.state["hyperv"], site.state.get("booted", 0.0)) == ("install_pending", 0.0)
 
 
+@pytest.mark.newest
 def test_a_name_is_one_host(built: Site) -> None:
     stopped = built.play("lab", guests=[guest(L1, name="hv01")])
     assert stopped.code == 2
     assert "guest 'l1-a': the inventory host 'hv01' is the Hyper-V host of the lab already" in stopped.of(REFUSED, "hv01").result["msg"]
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("mode", ["--check", "--diff"])
 def test_what_is_wrong_on_any_level_is_refused_before_anything_and_at_once(site: Site, mode: str) -> None:
     inner = guest(L2, password={L2_PASSWORD: None}, ip={**L2["ip"], "address": "192.168.201.2/24", "gateway": "192.168.201.1"})
@@ -275,6 +284,7 @@ def test_what_is_wrong_on_any_level_is_refused_before_anything_and_at_once(site:
     assert not site.state_file.exists()
 
 
+@pytest.mark.newest
 def test_without_saying_it_no_two_levels_have_one_prefix(site: Site) -> None:
     foretold = site.play("lab", "--check", guests=[guest(L1, nat_prefix=None)]).succeeded()
     said = {
@@ -284,6 +294,7 @@ def test_without_saying_it_no_two_levels_have_one_prefix(site: Site) -> None:
     assert "- NAT network VmNAT, 192.168.200.0/24" in said["l1-a"]
 
 
+@pytest.mark.newest
 def test_a_lab_is_not_taken_away_by_half_because_of_a_guest_without_password(built: Site) -> None:
     before = whole_lab.configuration(built.state_file)
     wrong = guest(L1, network="bridge", guests=[guest(L2, user=None)])
@@ -292,6 +303,7 @@ def test_a_lab_is_not_taken_away_by_half_because_of_a_guest_without_password(bui
     assert whole_lab.configuration(built.state_file) == before
 
 
+@pytest.mark.newest
 def test_two_hosts_of_a_lab_do_not_have_one_guest(site: Site) -> None:
     inventory = whole_lab.inventory(site.host)
     hosts = inventory["hyperv_hosts"]["hosts"]
@@ -301,6 +313,7 @@ def test_two_hosts_of_a_lab_do_not_have_one_guest(site: Site) -> None:
         assert f"guest 'l1-a': the inventory host 'l1-a' is a guest of {other} already" in stopped.of(REFUSED, host).result["msg"]
 
 
+@pytest.mark.newest
 def test_hiding_stops_the_vms_inside_first(built: Site) -> None:
     assert changed(built.play("hide").succeeded())[:2] == ["l1-a: Shut them down", "hv01: Hide the virtualization extensions"]
     state = built.state
@@ -308,6 +321,7 @@ def test_hiding_stops_the_vms_inside_first(built: Site) -> None:
     assert inside(state, "l1-a")["vms"][0].get("state", "Off") == "Off"
 
 
+@pytest.mark.newest
 def test_what_is_inside_a_vm_that_is_off_goes_with_it(built: Site) -> None:
     off = [{"hosts": "all", "gather_facts": False, "tasks": [{"hyperlab.nested.hyperv_vm": {"vms": "l1-a", "state": "off"}}]}]
     Play(built.folder.parent)(off, whole_lab.inventory(built.host)).succeeded()
@@ -335,6 +349,7 @@ def kept_states(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulator.Connection, "exec_command", exec_command)
 
 
+@pytest.mark.long
 @pytest.mark.newest
 @pytest.mark.parametrize("playbook", ["lab", "lab_absent"])
 def test_killed_after_any_remote_process_it_comes_to_the_same_end(
@@ -343,8 +358,12 @@ def test_killed_after_any_remote_process_it_comes_to_the_same_end(
     first_run: tuple[Site, PlayResult],
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """Every state that a kill can leave is played on to the end, all side by side in one play; without the proof, which only reads."""
+    """The states that a kill can leave are played on to the end, side by side in one play; without the proof, which only reads.
+
+    Every third of them; with --wire all.
+    """
     plays = [play for play in whole_lab.plays(playbook) if "proof" not in play["name"]]
     kept = tmp_path_factory.mktemp("states")
     if playbook == "lab_absent":
@@ -357,6 +376,7 @@ def test_killed_after_any_remote_process_it_comes_to_the_same_end(
         left.setdefault(json.dumps(whole_lab.configuration(path), sort_keys=True), path)
     _beginning, *between, _end = left.values()  # from these two other tests play
     assert len(between) > 5
+    between = between if request.config.getoption("--wire") else between[::3]
     site.play(plays, inventory={"hyperv_hosts": {"hosts": {path.stem: killed(site, path) for path in between}}}).succeeded()
     wanted = whole_lab.configuration(site.state_file)
     assert playbook == "lab_absent" or wanted == whole_lab.configuration(first_run[0].state_file)

@@ -337,10 +337,11 @@ def plays(request: pytest.FixtureRequest, few: int, many: int) -> settings:
     return settings(max_examples=count, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.long
 def test_a_random_lab_converges_in_one_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
     whole_lab.warm_up()
 
-    @plays(request, few=6, many=60)
+    @plays(request, few=2, many=60)
     @given(labs())
     def converges(lab: tuple[Yaml, Yaml]) -> None:
         wish, profile = lab

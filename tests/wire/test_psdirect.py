@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.hyperlab.nested.tests.remote_host.effects import Effect
     from ansible_collections.hyperlab.nested.tests.remote_host.network import Network
 
-pytestmark = pytest.mark.psdirect
+pytestmark = [pytest.mark.newest, pytest.mark.psdirect]
 ways = pytest.mark.parametrize("way", clients.WAYS)
 http_ways = pytest.mark.parametrize("way", [way for way in clients.WAYS if way != clients.SSH])
 MEMORY = {"hyperlab.nested.hyperv_vm_memory": {"vms": "inner", "startup": "2GB"}}
