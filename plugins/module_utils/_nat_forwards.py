@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ._errors import NO_MODULE, InvalidOptions
-from ._options import Option, Options, Spec, choice, ipv4_address, number
+from ._options import Option, Options, Spec, choice, ipv4_address, number, refuse_ends
 from ._render import Verbatim, literal
 from ._steps import From, Row, Step, Until
 
@@ -139,15 +139,10 @@ def check_forwards(forwards: Iterable[Options], prefix: ipaddress.IPv4Network) -
     given = list(forwards)
     for forward in given:
         address = forward.internal_address
+        fix = f"give the address of a guest, such as {prefix[2]}"
         if address not in prefix:
-            raise InvalidOptions(
-                f"forwards: {address} does not lie in the prefix {prefix}", fix=f"give the address of a guest, such as {prefix[2]}"
-            )
-        if address in (prefix.network_address, prefix.broadcast_address):
-            what = "network" if address == prefix.network_address else "broadcast"
-            raise InvalidOptions(
-                f"forwards: {address} is the {what} address of {prefix}", fix=f"give the address of a guest, such as {prefix[2]}"
-            )
+            raise InvalidOptions(f"forwards: {address} does not lie in the prefix {prefix}", fix=fix)
+        refuse_ends("forwards", address, prefix, fix=fix)
     twice = [port for port, count in Counter((forward.protocol, forward.external_port) for forward in given).items() if count > 1]
     if twice:
         protocol, port = twice[0]

@@ -279,6 +279,13 @@ def _as_string(item: t.Any) -> str:
     return "give a string, or a flat list of strings"
 
 
+def refuse_ends(name: str, address: ipaddress.IPv4Address, network: ipaddress.IPv4Network, *, fix: str) -> None:
+    """Raise InvalidOptions for the two addresses of a network that no machine in it can have."""
+    if address in (network.network_address, network.broadcast_address):
+        what = "network" if address == network.network_address else "broadcast"
+        raise InvalidOptions(f"{name}: {address} is the {what} address of {network}", fix=fix)
+
+
 def ipv4_network(name: str, value: str) -> ipaddress.IPv4Network:
     """An IPv4 prefix without host bits, such as 192.168.100.0/24."""
     if "/" not in value:

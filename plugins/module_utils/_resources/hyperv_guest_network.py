@@ -35,7 +35,7 @@ from .._network import (
     set_length,
     switch_dhcp,
 )
-from .._options import Option, Options, Spec, flag, text
+from .._options import Option, Options, Spec, flag, refuse_ends, text
 from .._plan import Change, Plan, Thing, Unmet, Wait, unchanged
 from .._steps import From, Step, Until
 
@@ -87,14 +87,8 @@ def _address(name: str, value: str) -> ipaddress.IPv4Interface:
     if not re.fullmatch(r"[0-9]{1,2}", length) or not 1 <= int(length) <= 30:
         raise InvalidOptions(f"{name}: '{value}' leaves no room for a gateway", fix="use a prefix length of 1 to 30, such as /24")
     interface = ipaddress.IPv4Interface(f"{address}/{int(length)}")
-    _refuse_ends(name, address, interface.network)
+    refuse_ends(name, address, interface.network, fix=f"did you mean {interface.network[1]}?")
     return interface
-
-
-def _refuse_ends(name: str, address: IPv4, network: ipaddress.IPv4Network) -> None:
-    if address in (network.network_address, network.broadcast_address):
-        what = "network" if address == network.network_address else "broadcast"
-        raise InvalidOptions(f"{name}: {address} is the {what} address of {network}", fix=f"did you mean {network[1]}?")
 
 
 def _gateway(name: str, value: str) -> IPv4 | str:
@@ -126,7 +120,7 @@ def _check(options: Options) -> None:
         )
     if gateway == address.ip:
         raise InvalidOptions(f"gateway: {gateway} is the adapter's own address", fix="give the address of the router")
-    _refuse_ends("gateway", gateway, address.network)
+    refuse_ends("gateway", gateway, address.network, fix=f"did you mean {address.network[1]}?")
 
 
 SPEC = Spec(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .._errors import InvalidOptions
+from .._errors import NO_MODULE, InvalidOptions
 from .._nat import DEFAULT_PREFIX, Nat, State, Wanted, wanted_prefix
 from .._nat_conflicts import refusals, removal_refusals, switch_refusals, warnings
 from .._nat_forwards import FORWARD, MAPPINGS, additions, check_forwards, removals, shown
@@ -31,7 +31,7 @@ from .._network import (
     set_length,
     switches,
 )
-from .._options import Option, Options, Spec, choice, ipv4_address, ipv4_network, text
+from .._options import Option, Options, Spec, choice, ipv4_address, ipv4_network, refuse_ends, text
 from .._plan import Change, Plan, Thing
 from .._steps import From, Step, Until
 from .._vms import HOST
@@ -65,9 +65,7 @@ def _check(options: Options) -> None:
         raise InvalidOptions(
             f"gateway: {gateway} does not lie in the prefix {prefix}", fix=f"did you mean prefix={around}, or gateway={prefix[1]}?"
         )
-    if gateway in (prefix.network_address, prefix.broadcast_address):
-        what = "network" if gateway == prefix.network_address else "broadcast"
-        raise InvalidOptions(f"gateway: {gateway} is the {what} address of {prefix}", fix=f"did you mean gateway={prefix[1]}?")
+    refuse_ends("gateway", gateway, prefix, fix=f"did you mean gateway={prefix[1]}?")
 
 
 SPEC = Spec(
@@ -84,7 +82,7 @@ SPEC = Spec(
 def queries(options: Options) -> tuple[Step, ...]:
     """The host, its switches, its adapters with their addresses, and its NATs with what they forward."""
     nat_fields = ("Name", "InternalIPInterfaceAddressPrefix", "ExternalIPInterfaceAddressPrefix", "Active")
-    nats = Step("NetNat\\Get-NetNat", save="nats", select=nat_fields, absent=MAPPINGS.absent)
+    nats = Step("NetNat\\Get-NetNat", save="nats", select=nat_fields, absent=NO_MODULE)
     service = Step(
         "Microsoft.PowerShell.Management\\Get-Service",
         {"Name": "winnat"},

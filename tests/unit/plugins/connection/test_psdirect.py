@@ -714,7 +714,7 @@ def load(nest: Nest, name: str, inventory: dict[str, Yaml] | None = None) -> t.A
 
 
 def _templar(loader: t.Any, variables: t.Any) -> t.Any:
-    from ansible.template import Templar  # noqa: PLC0415
+    from ansible.template import Templar  # noqa: PLC0415 - only after pytest_configure
 
     return Templar(loader=loader, variables=variables)
 

@@ -62,7 +62,7 @@ def test_a_gateway_is_reached_by_one_of_two_adapters() -> None:
 
 
 def test_a_route_without_a_gateway_is_none() -> None:
-    assert proof([], [], [{"NextHop": "0.0.0.0", "InterfaceIndex": 4}])["gateway"]["addresses"] == []  # noqa: S104
+    assert proof([], [], [{"NextHop": "0.0.0.0", "InterfaceIndex": 4}])["gateway"]["addresses"] == []  # noqa: S104 - a next hop
 
 
 # --- what Windows answers with an error ---

@@ -109,7 +109,7 @@ vms: [{name: l1, state: Running, adapters: [{switch: VmNAT}], guest: {users: {Ad
 
 def test_routes_come_from_addresses_too(host: Host) -> None:
     found = run(host, GET_ROUTE, InterfaceIndex=6, AddressFamily="IPv4").one
-    assert (found.get("DestinationPrefix"), found.get("NextHop")) == ("192.168.100.0/24", "0.0.0.0")  # noqa: S104
+    assert (found.get("DestinationPrefix"), found.get("NextHop")) == ("192.168.100.0/24", "0.0.0.0")  # noqa: S104 - a next hop
     assert run(host, GET_ROUTE, **DEFAULT).errors == [("CmdletizationQuery_NotFound_DestinationPrefix", "ObjectNotFound")]
 
 
